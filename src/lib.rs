@@ -1,0 +1,8 @@
+//! Geophone, an eBPF metrics exporter.
+//!
+//! The way of the data is one line: event, per-CPU map, [`sweep`], [`snapshot::Snapshot`],
+//! [`export`], socket. `docs/architecture.md` has the picture.
+
+#![deny(unsafe_code)]
+
+pub mod snapshot;
