@@ -114,7 +114,11 @@ pub const fn slot(ticks: u64, schema: u32) -> usize {
     }
     // Upper edges are inclusive, so 2^n belongs to the octave below it.
     let octave = log2(ticks - 1);
-    let mantissa = if octave >= 31 { ticks >> (octave - 31) } else { ticks << (31 - octave) };
+    let mantissa = if octave >= 31 {
+        ticks >> (octave - 31)
+    } else {
+        ticks << (31 - octave)
+    };
     let eighth = if mantissa > EIGHTHS[3] {
         if mantissa > EIGHTHS[5] {
             if mantissa > EIGHTHS[6] { 7 } else { 6 }
