@@ -5,4 +5,5 @@
 
 #![deny(unsafe_code)]
 
+pub mod kernel;
 pub mod snapshot;
