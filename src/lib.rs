@@ -5,4 +5,6 @@
 
 #![deny(unsafe_code)]
 
+pub mod document;
+pub mod module;
 pub mod snapshot;
