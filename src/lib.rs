@@ -5,4 +5,6 @@
 
 #![deny(unsafe_code)]
 
+pub mod export;
+pub mod http;
 pub mod snapshot;
