@@ -41,9 +41,16 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
     let mut objects = BTreeMap::new();
     for arch in ARCHITECTURES {
         for built in toolchain.build(root, arch, check)? {
-            let name = built.file_name().context("an object without a name")?.to_string_lossy();
+            let name = built
+                .file_name()
+                .context("an object without a name")?
+                .to_string_lossy();
             let object = format!("{arch}/{name}.o");
-            let destination = if check { scratch.join(&object) } else { prebuilt.join(&object) };
+            let destination = if check {
+                scratch.join(&object)
+            } else {
+                prebuilt.join(&object)
+            };
             fs::create_dir_all(destination.parent().context("no parent")?)?;
             strip(&built, &destination)?;
             objects.insert(object, sha256(&fs::read(&destination)?));
@@ -59,7 +66,11 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
     let path = prebuilt.join("build.json");
     if !check {
         fs::write(&path, serde_json::to_string_pretty(&record)? + "\n")?;
-        println!("built {} objects with {}", record.objects.len(), record.rustc);
+        println!(
+            "built {} objects with {}",
+            record.objects.len(),
+            record.rustc
+        );
         return Ok(());
     }
     let committed: Record = serde_json::from_str(&fs::read_to_string(&path)?)
@@ -88,17 +99,34 @@ fn compare(committed: &Record, rebuilt: &Record) -> Result<()> {
         .iter()
         .filter(|(name, hash)| committed.objects.get(*name) != Some(hash))
         .map(|(name, _)| name.as_str())
-        .chain(committed.objects.keys().filter(|n| !rebuilt.objects.contains_key(*n)).map(String::as_str))
+        .chain(
+            committed
+                .objects
+                .keys()
+                .filter(|n| !rebuilt.objects.contains_key(*n))
+                .map(String::as_str),
+        )
         .collect();
     if !differing.is_empty() {
-        bail!("built anew, these objects differ from the committed ones: {}", differing.join(", "));
+        bail!(
+            "built anew, these objects differ from the committed ones: {}",
+            differing.join(", ")
+        );
     }
-    println!("{} objects are what their sources give with {}", rebuilt.objects.len(), rebuilt.rustc);
+    println!(
+        "{} objects are what their sources give with {}",
+        rebuilt.objects.len(),
+        rebuilt.rustc
+    );
     Ok(())
 }
 
-const RUSTFLAGS: [&str; 4] =
-    ["-C linker=bpf-linker", "-C link-arg=--btf", "-C debuginfo=2", "-C target-cpu=v3"];
+const RUSTFLAGS: [&str; 4] = [
+    "-C linker=bpf-linker",
+    "-C link-arg=--btf",
+    "-C debuginfo=2",
+    "-C target-cpu=v3",
+];
 
 struct Toolchain {
     rustc: String,
@@ -116,13 +144,22 @@ impl Toolchain {
         })?;
         let linker = first_line(Command::new("bpf-linker").arg("--version"))
             .context("no bpf-linker: run `cargo xtask setup-ebpf` (Debian 12)")?;
-        Ok(Self { rustc, cargo, version, linker })
+        Ok(Self {
+            rustc,
+            cargo,
+            version,
+            linker,
+        })
     }
 
     /// Compiles every program file of `ebpf/src/bin`; returns the objects as linked.
     fn build(&self, root: &Path, arch: &str, fresh: bool) -> Result<Vec<PathBuf>> {
         let ebpf = root.join("ebpf");
-        let target = root.join(if fresh { "target/ebpf-check" } else { "target/ebpf" });
+        let target = root.join(if fresh {
+            "target/ebpf-check"
+        } else {
+            "target/ebpf"
+        });
         if fresh && target.exists() {
             fs::remove_dir_all(&target)?;
         }
@@ -137,7 +174,14 @@ impl Toolchain {
         );
         let status = Command::new(&self.cargo)
             .current_dir(&ebpf)
-            .args(["build", "--release", "--locked", "-Z", "build-std=core", "--bins"])
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "-Z",
+                "build-std=core",
+                "--bins",
+            ])
             .args(["--target", "bpfel-unknown-none", "--target-dir"])
             .arg(&target)
             .env("RUSTC", &self.rustc)
@@ -166,14 +210,22 @@ fn strip(from: &Path, to: &Path) -> Result<()> {
         .args([from, to])
         .status()
         .with_context(|| format!("running {LLVM_OBJCOPY}"))?;
-    ensure!(status.success(), "{LLVM_OBJCOPY} failed on {}", from.display());
+    ensure!(
+        status.success(),
+        "{LLVM_OBJCOPY} failed on {}",
+        from.display()
+    );
     Ok(())
 }
 
 fn first_line(command: &mut Command) -> Result<String> {
     let output = command.output()?;
     ensure!(output.status.success(), "{command:?} failed");
-    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned())
 }
 
 fn hash_sources(ebpf: &Path) -> Result<String> {
