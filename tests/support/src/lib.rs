@@ -13,6 +13,7 @@ pub mod loop_device;
 pub mod network;
 pub mod oracle;
 pub mod privileges;
+pub mod process;
 pub mod programs;
 pub mod scenario;
 pub mod wait;
