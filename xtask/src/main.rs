@@ -1,10 +1,12 @@
 //! Geophone's chores. `cargo xtask --help` lists them.
 
 mod apt;
+mod bench;
 mod build_ebpf;
 mod command;
 mod fetch;
 mod guest;
+mod release;
 mod vm;
 mod vm_test;
 
@@ -32,6 +34,7 @@ enum Chore {
         check: bool,
     },
     VmTest(vm_test::Arguments),
+    Bench(bench::Arguments),
     Fetch(fetch::Arguments),
     /// What the machines of vm-test run as their first process
     #[command(hide = true)]
@@ -43,6 +46,7 @@ fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::BuildEbpf { check } => build_ebpf::run(&root, check),
         Chore::VmTest(arguments) => vm_test::run(&root, &arguments),
+        Chore::Bench(arguments) => bench::run(&root, &arguments),
         Chore::Fetch(arguments) => fetch::run(&root, &arguments),
         Chore::Guest => guest::run(),
     }

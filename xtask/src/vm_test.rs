@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::guest::report::{Check, Outcome, parse};
+use crate::release;
 use crate::vm::image::pack;
 use crate::vm::kernel::{Files, Kernel};
 use crate::vm::machine::{self, Machine};
@@ -43,10 +43,7 @@ struct Boot {
 }
 
 pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
-    let binary = match &arguments.binary {
-        Some(binary) => binary.clone(),
-        None => release_build(root)?,
-    };
+    let binary = release::binary(root, arguments.binary.as_deref())?;
     let kernels = match arguments.kernels.as_slice() {
         [] => Kernel::value_variants().to_vec(),
         some => some.to_vec(),
@@ -148,20 +145,6 @@ fn judge(root: &Path, boots: &[Boot]) -> Result<()> {
 
 fn directory(root: &Path, kernel: Kernel) -> PathBuf {
     root.join("target/vm").join(kernel.suite())
-}
-
-fn release_build(root: &Path) -> Result<PathBuf> {
-    let mut build = Command::new(env!("CARGO"));
-    build
-        .args(["build", "--release", "--package", "geophone"])
-        .current_dir(root);
-    ensure!(build.status()?.success(), "the release build failed");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-    let binary = target.join("release/geophone");
-    let found = binary.exists().then_some(binary);
-    found
-        .ok_or_else(|| anyhow!("no release/geophone"))
-        .context("the build left no binary")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

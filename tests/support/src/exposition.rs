@@ -26,6 +26,15 @@ impl Exposition {
         Ok(Self { samples })
     }
 
+    /// How many samples the page has.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
     /// The samples called `name` that carry all of `labels`.
     pub fn select<'a>(
         &'a self,

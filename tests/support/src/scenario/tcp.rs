@@ -11,6 +11,9 @@ use crate::oracle::tcp::Tcp;
 const OPENED: &str = "geophone_tcp_connections_opened_total";
 const RETRANSMITTED: &str = "geophone_tcp_retransmitted_segments_total";
 
+/// Of 100 packets.
+pub const LOSS: u32 = 3;
+
 /// What is compared: a name for it, the metric, its labels, the kernel's counter.
 type Item<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
 
@@ -54,11 +57,11 @@ pub fn connections(client: &mut Client, count: usize) -> Result<Vec<Comparison>>
     })
 }
 
-/// Sends `bytes` in each of `count` connections over a wire that loses 3 of 100 packets.
+/// Sends `bytes` in each of `count` connections over a lossy wire.
 pub fn retransmissions(client: &mut Client, count: usize, bytes: usize) -> Result<Vec<Comparison>> {
     let pair = Pair::new()?;
-    pair.far.lose(3)?;
-    pair.near.lose(3)?;
+    pair.far.lose(LOSS)?;
+    pair.near.lose(LOSS)?;
     let items: [Item<'_>; 1] = [(
         "retransmitted segments",
         RETRANSMITTED,
