@@ -13,9 +13,8 @@ use super::report::ModuleReport;
 use super::running::{RunningModule, SweptMap};
 use super::settings::Settings;
 use crate::discover::discovery;
-use crate::kernel::{
-    self, LayoutError, LoadError, Loader, MapError, MapLayout, Plan, ProgramPlan, Shape,
-};
+use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
+use crate::kernel::{self, LoadError, Loader, MapError, Plan, ProgramPlan};
 use crate::module::{Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, Module};
 
 /// Why a module does not run at all.
@@ -68,7 +67,7 @@ pub fn start<'a>(
     loader: &mut Loader<'a>,
 ) -> Result<RunningModule, StartError> {
     let manifest = &module.manifest;
-    let layouts = kernel::layouts(&module.object)?;
+    let layouts = layouts(&module.object)?;
     let loaded = loader.load(&module.object, &plan(manifest, settings))?;
     let since = SystemTime::now();
     let cpus = kernel::cpus::possible()?;
