@@ -8,5 +8,6 @@
 pub mod cli;
 pub mod config;
 pub mod document;
+pub mod log;
 pub mod module;
 pub mod snapshot;
