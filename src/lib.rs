@@ -7,7 +7,13 @@
 
 pub mod cli;
 pub mod config;
+pub mod discover;
 pub mod document;
+pub mod export;
+pub mod http;
+pub mod introspect;
+pub mod kernel;
 pub mod log;
 pub mod module;
 pub mod snapshot;
+pub mod sweep;

@@ -1,7 +1,8 @@
 //! The histogram that probes fill and user space reads: base-2 exponential buckets over
 //! binary ticks.
 //!
-//! A *tick* is 2^-30 s (about 0.93 ns) for times and one byte for sizes. Because the tick is
+//! A *tick* is 2^-30 s (about 0.93 ns) for times, 2^-10 s for times of minutes and more, and
+//! one byte for sizes. Because the tick is
 //! a power of two of the base unit, bucket edges are the edges of a Prometheus native
 //! histogram and of an OTLP exponential histogram in seconds or bytes, bucket for bucket.
 //! Upper edges are inclusive, as both formats define them.
@@ -60,6 +61,19 @@ pub const fn ticks(nanoseconds: u64) -> u64 {
     }
 }
 
+/// Converts nanoseconds to ticks of 2^-10 s, rounded up so that upper edges stay inclusive:
+/// for histograms whose values are minutes to years (the last edge is 34 years). Takes up to
+/// 2^63 ns, which a difference of two clock readings cannot pass.
+#[inline(always)]
+#[must_use]
+pub const fn long_ticks(nanoseconds: u64) -> u64 {
+    // 2^10 / 10^9 as a fraction of 2^50; the high part first, so that nothing overflows.
+    const SCALE: u64 = 1_152_921_505;
+    let high = (nanoseconds >> 30) * SCALE;
+    let low = ((nanoseconds & ((1 << 30) - 1)) * SCALE) >> 30;
+    (high + low + (1 << 20) - 1) >> 20
+}
+
 /// Position of the highest set bit. BPF has no count-leading-zeros instruction, and LLVM's
 /// expansion of it is longer than these six comparisons.
 #[inline(always)]
@@ -114,7 +128,11 @@ pub const fn slot(ticks: u64, schema: u32) -> usize {
     }
     // Upper edges are inclusive, so 2^n belongs to the octave below it.
     let octave = log2(ticks - 1);
-    let mantissa = if octave >= 31 { ticks >> (octave - 31) } else { ticks << (31 - octave) };
+    let mantissa = if octave >= 31 {
+        ticks >> (octave - 31)
+    } else {
+        ticks << (31 - octave)
+    };
     let eighth = if mantissa > EIGHTHS[3] {
         if mantissa > EIGHTHS[5] {
             if mantissa > EIGHTHS[6] { 7 } else { 6 }

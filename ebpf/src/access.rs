@@ -1,0 +1,38 @@
+//! Two ways to read kernel memory, so that one body serves a program and its fall-back.
+
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+
+use crate::declare::Declared;
+
+/// How a program may read the structures it is handed.
+pub trait Access {
+    /// Reads the member that `field` was resolved to; zero where the memory is gone.
+    ///
+    /// # Safety
+    ///
+    /// `base` points to a kernel structure that has the member, of the size of `T`.
+    unsafe fn read<T: Copy + Default, const N: usize>(field: &Declared<N>, base: *const u8) -> T;
+}
+
+/// Plain loads: programs of type `tp_btf`, whose arguments the verifier knows by type.
+pub enum Direct {}
+
+/// Copies through the helper: `raw_tp` programs, whose arguments are numbers to the verifier.
+pub enum Copied {}
+
+impl Access for Direct {
+    #[inline(always)]
+    unsafe fn read<T: Copy + Default, const N: usize>(field: &Declared<N>, base: *const u8) -> T {
+        // SAFETY: the caller's.
+        unsafe { field.read(base) }
+    }
+}
+
+impl Access for Copied {
+    #[inline(always)]
+    unsafe fn read<T: Copy + Default, const N: usize>(field: &Declared<N>, base: *const u8) -> T {
+        let address = base.wrapping_add(field.get() as usize).cast::<T>();
+        // SAFETY: the helper checks the address.
+        unsafe { bpf_probe_read_kernel(address) }.unwrap_or_default()
+    }
+}

@@ -1,0 +1,169 @@
+//! Run-queue wait, context switches and migrations.
+//!
+//! At `sched_switch` the scheduler has not yet charged the next task for its wait:
+//! `sched_info.last_queued` still holds when it was queued, and `rq->clock` is the clock
+//! that `sched_info_arrive()` (kernel/sched/stats.h) is about to subtract it from. So one
+//! program reads the wait, and nothing has to be remembered between two events.
+
+#![no_std]
+#![no_main]
+
+use core::ffi::c_void;
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::btf_maps::{PerCpuArray, PerCpuHashMap};
+use aya_ebpf::macros::{btf_map, btf_tracepoint, raw_tracepoint};
+use aya_ebpf::programs::{BtfTracePointContext, RawTracePointContext};
+use geophone_ebpf::access::{Access, Copied, Direct};
+use geophone_ebpf::argument::argument;
+use geophone_ebpf::observe::{add, observe_nanoseconds};
+use geophone_ebpf::{Histogram, declare, option};
+
+geophone_ebpf::probe_object!();
+
+declare! {
+    LAST_QUEUED = "field task_struct.sched_info.last_queued";
+    CFS_RQ = "field task_struct.se.cfs_rq";
+    RQ = "field cfs_rq.rq";
+    CLOCK = "field rq.clock";
+    STATE = "field task_struct.__state | task_struct.state";
+    PID = "field task_struct.pid";
+    CGROUPS = "optional field task_struct.cgroups";
+    DEFAULT_CGROUP = "optional field css_set.dfl_cgrp";
+    KERNFS_NODE = "optional field cgroup.kn";
+    KERNFS_ID = "optional field kernfs_node.id";
+}
+
+option!(SCHEMA: u32 = 3);
+option!(PER_CGROUP: u32 = 0);
+
+const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
+
+#[repr(C)]
+pub struct RunQueue {
+    wait: Histogram,
+    /// Voluntary, involuntary.
+    switches: [u64; 2],
+}
+
+#[repr(C)]
+pub struct Migrations {
+    migrations: u64,
+}
+
+#[repr(C)]
+pub struct CgroupKey {
+    cgroup: u64,
+}
+
+#[repr(C)]
+pub struct CgroupRunQueue {
+    wait: Histogram,
+}
+
+#[btf_map]
+static RUNQUEUE: PerCpuArray<RunQueue, 1> = PerCpuArray::new();
+
+#[btf_map]
+static MIGRATIONS: PerCpuArray<Migrations, 1> = PerCpuArray::new();
+
+/// Entries are allocated as user space creates them: memory goes by the cgroups that exist.
+#[btf_map]
+static RUNQUEUE_CGROUP: PerCpuHashMap<CgroupKey, CgroupRunQueue, 1, NO_PREALLOC> =
+    PerCpuHashMap::new();
+
+#[btf_tracepoint(function = "sched_switch")]
+pub fn sched_switch(context: BtfTracePointContext) -> i32 {
+    switched::<Direct>(context.as_ptr())
+}
+
+#[raw_tracepoint(tracepoint = "sched_switch")]
+pub fn sched_switch_raw(context: RawTracePointContext) -> i32 {
+    switched::<Copied>(context.as_ptr())
+}
+
+#[btf_tracepoint(function = "sched_migrate_task")]
+pub fn sched_migrate_task(_context: BtfTracePointContext) -> i32 {
+    migrated()
+}
+
+#[raw_tracepoint(tracepoint = "sched_migrate_task")]
+pub fn sched_migrate_task_raw(_context: RawTracePointContext) -> i32 {
+    migrated()
+}
+
+/// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, …)`
+#[inline(always)]
+fn switched<A: Access>(context: *mut c_void) -> i32 {
+    let Some(record) = RUNQUEUE.get_ptr_mut(0) else { return 0 };
+    // SAFETY: this CPU's own record, and programs on one CPU do not nest in themselves.
+    let record = unsafe { &mut *record };
+    // SAFETY: the tracepoint has these three arguments on every kernel since 4.4.
+    let (preempt, prev, next) = unsafe {
+        (
+            argument(context, 0) & 0xff,
+            argument(context, 1) as *const u8,
+            argument(context, 2) as *const u8,
+        )
+    };
+
+    // The idle task (pid 0 on every CPU) yields to whatever comes: not a switch of a task.
+    // SAFETY: prev is the task that leaves the CPU.
+    if unsafe { A::read::<u32, _>(&PID, prev) } != 0 {
+        // What __schedule() counts in nvcsw: the task gave up the CPU by itself.
+        // SAFETY: as above. The state fits the low half where it is a long.
+        let voluntary = preempt == 0 && unsafe { A::read::<u32, _>(&STATE, prev) } != 0;
+        add(&mut record.switches[usize::from(!voluntary)], 1);
+    }
+
+    // Zero for the idle task, which is never queued.
+    // SAFETY: next is the task that gets the CPU.
+    let queued = unsafe { A::read::<u64, _>(&LAST_QUEUED, next) };
+    if queued == 0 {
+        return 0;
+    }
+    // SAFETY: the run queue of a task that is about to run is this CPU's.
+    let clock = unsafe {
+        let cfs_rq = A::read::<u64, _>(&CFS_RQ, next) as *const u8;
+        let rq = A::read::<u64, _>(&RQ, cfs_rq) as *const u8;
+        A::read::<u64, _>(&CLOCK, rq)
+    };
+    let wait = clock.wrapping_sub(queued);
+    observe_nanoseconds(&mut record.wait, wait, SCHEMA.load());
+
+    if PER_CGROUP.load() != 0 && CGROUPS.found() && DEFAULT_CGROUP.found() && KERNFS_NODE.found() {
+        // SAFETY: next.
+        unsafe { waited_in_cgroup::<A>(next, wait) };
+    }
+    0
+}
+
+/// Looks the next task's cgroup up by the inode number of its directory, which is what user
+/// space sees of it.
+#[inline(always)]
+unsafe fn waited_in_cgroup<A: Access>(task: *const u8, wait: u64) {
+    // SAFETY: a task's css_set and its default cgroup exist as long as the task runs.
+    let cgroup = unsafe {
+        let set = A::read::<u64, _>(&CGROUPS, task) as *const u8;
+        let cgroup = A::read::<u64, _>(&DEFAULT_CGROUP, set) as *const u8;
+        let node = A::read::<u64, _>(&KERNFS_NODE, cgroup) as *const u8;
+        A::read::<u64, _>(&KERNFS_ID, node)
+    };
+    let record = RUNQUEUE_CGROUP
+        .get_ptr_mut(CgroupKey { cgroup })
+        .or_else(|| RUNQUEUE_CGROUP.get_ptr_mut(CgroupKey { cgroup: u64::MAX }));
+    if let Some(record) = record {
+        // SAFETY: this CPU's own record.
+        observe_nanoseconds(unsafe { &mut (*record).wait }, wait, SCHEMA.load());
+    }
+}
+
+#[inline(always)]
+fn migrated() -> i32 {
+    if let Some(record) = MIGRATIONS.get_ptr_mut(0) {
+        // SAFETY: this CPU's own record.
+        add(unsafe { &mut (*record).migrations }, 1);
+    }
+    0
+}
