@@ -53,15 +53,15 @@ pub(super) struct Merged {
 
 impl Merged {
     fn new(layers: &[(&'static str, Vec<Setting>)], keys: &[Key], checker: &Checker<'_>) -> Self {
-        let mut checked = vec![checker.layer("defaults", &defaults(keys))];
-        checked.extend(
+        let mut merged = vec![checker.layer("defaults", &defaults(keys))];
+        merged.extend(
             layers
                 .iter()
                 .map(|(name, settings)| checker.layer(name, settings)),
         );
-        let figment = checked.iter().fold(Figment::new(), Figment::merge);
+        let figment = merged.iter().fold(Figment::new(), Figment::merge);
         Self {
-            layers: checked,
+            layers: merged,
             figment,
         }
     }

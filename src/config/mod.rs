@@ -26,6 +26,7 @@ pub use model::{
     Config, Enabled, Exposition, Log, LogFormat, LogLevel, ModuleConfig, OptionValue, Statistics,
     Sweep, Web,
 };
+pub(crate) use reference::literal;
 pub use reference::reference;
 pub use source::{DEFAULT_FILE, FlagSetting, Overrides, Sources};
 

@@ -39,14 +39,14 @@ pub fn reference(catalogue: &Catalogue) -> String {
 fn section(out: &mut String, without_blank: &str, keys: &[Key]) {
     let mut current = "";
     for key in keys {
-        if key.section() != current {
+        if key.section() == current {
+            out.push('\n');
+        } else {
             current = key.section();
             if current != without_blank {
                 out.push('\n');
             }
             let _ = writeln!(out, "[{current}]");
-        } else {
-            out.push('\n');
         }
         wrapped(out, &format!("{}.", key.summary));
         for line in key.details {

@@ -1,0 +1,62 @@
+//! Messages on standard error, as logfmt or JSON lines, counted by level.
+
+mod counts;
+mod fields;
+mod line;
+
+pub use counts::LogCounts;
+
+use std::sync::Arc;
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::Registry;
+
+use crate::config::{Log, LogLevel};
+use counts::CountingLayer;
+use line::Line;
+
+/// Sends messages of the whole process to standard error. The counts go on for as long as
+/// the process lives.
+///
+/// # Errors
+/// When it was done before.
+pub fn init(log: Log) -> Result<Arc<LogCounts>, tracing::subscriber::SetGlobalDefaultError> {
+    let counts = Arc::new(LogCounts::default());
+    let subscriber = subscriber(log, counts.clone(), std::io::stderr);
+    tracing::subscriber::set_global_default(subscriber)?;
+    Ok(counts)
+}
+
+/// What [`init`] installs, for any writer.
+pub fn subscriber<W>(
+    log: Log,
+    counts: Arc<LogCounts>,
+    writer: W,
+) -> impl Subscriber + Send + Sync + 'static
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .event_format(Line(log.format))
+        .with_writer(writer);
+    Registry::default()
+        .with(filter(log.level))
+        .with(CountingLayer(counts))
+        .with(lines)
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests;
