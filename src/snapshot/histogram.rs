@@ -39,7 +39,10 @@ impl Histogram {
         let zero_count = slots[0] + slots[1];
         let count = zero_count + buckets.iter().sum::<u64>();
         let leading = buckets.iter().take_while(|&&n| n == 0).count();
-        let used = buckets.iter().rposition(|&n| n != 0).map_or(leading, |at| at + 1);
+        let used = buckets
+            .iter()
+            .rposition(|&n| n != 0)
+            .map_or(leading, |at| at + 1);
         let buckets = buckets.get(leading..used).unwrap_or_default().to_vec();
         let offset = if buckets.is_empty() {
             0

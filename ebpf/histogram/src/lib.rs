@@ -62,7 +62,8 @@ pub const fn ticks(nanoseconds: u64) -> u64 {
 }
 
 /// Converts nanoseconds to ticks of 2^-10 s, rounded up so that upper edges stay inclusive:
-/// for histograms whose values are minutes to years (the last edge is 34 years).
+/// for histograms whose values are minutes to years (the last edge is 34 years). Takes up to
+/// 2^63 ns, which a difference of two clock readings cannot pass.
 #[inline(always)]
 #[must_use]
 pub const fn long_ticks(nanoseconds: u64) -> u64 {
@@ -128,7 +129,11 @@ pub const fn slot(ticks: u64, schema: u32) -> usize {
     }
     // Upper edges are inclusive, so 2^n belongs to the octave below it.
     let octave = log2(ticks - 1);
-    let mantissa = if octave >= 31 { ticks >> (octave - 31) } else { ticks << (31 - octave) };
+    let mantissa = if octave >= 31 {
+        ticks >> (octave - 31)
+    } else {
+        ticks << (31 - octave)
+    };
     let mut eighth = 0;
     let mut at = 0;
     while at < EIGHTHS.len() {

@@ -1,0 +1,323 @@
+//! Latency, size and errors of block requests.
+//!
+//! A request carries its own times: `start_time_ns` from its allocation and, where the
+//! queue keeps statistics (write-back throttling does), `io_start_time_ns` from its issue to
+//! the driver. So the completion alone tells everything; only for queues that do not stamp
+//! the issue is a map of issue times kept, from the first such request on.
+
+#![no_std]
+#![no_main]
+
+mod request;
+
+use core::ffi::c_void;
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuHashMap};
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::macros::{btf_map, btf_tracepoint, raw_tracepoint};
+use aya_ebpf::programs::{BtfTracePointContext, RawTracePointContext};
+use geophone_ebpf::access::{Access, Copied, Direct};
+use geophone_ebpf::argument::argument;
+
+use geophone_ebpf::observe::{add, observe_bytes, observe_nanoseconds};
+use geophone_ebpf::{Histogram, declare, option};
+
+use crate::request::{device, partition, status_class};
+
+geophone_ebpf::probe_object!();
+
+declare! {
+    ISSUED_REQUEST = "argument block_rq_issue request";
+    REQUEUED_REQUEST = "argument block_rq_requeue request";
+    CMD_FLAGS = "field request.cmd_flags";
+    RQ_FLAGS = "field request.rq_flags";
+    DATA_LEN = "field request.__data_len";
+    START_TIME = "field request.start_time_ns";
+    IO_START_TIME = "field request.io_start_time_ns";
+    OP_READ = "enumerator req_op.REQ_OP_READ | req_opf.REQ_OP_READ";
+    OP_WRITE = "enumerator req_op.REQ_OP_WRITE | req_opf.REQ_OP_WRITE";
+    OP_FLUSH = "enumerator req_op.REQ_OP_FLUSH | req_opf.REQ_OP_FLUSH";
+    OP_DISCARD = "enumerator req_op.REQ_OP_DISCARD | req_opf.REQ_OP_DISCARD";
+    FLUSH_SEQ_BIT = "optional enumerator __RQF_FLUSH_SEQ";
+    COMPLETES_WITH_STATUS = "exists argument block_rq_complete blk_status_t";
+}
+
+option!(SCHEMA: u32 = 3);
+option!(SPLIT: u32 = 1);
+option!(PARTITIONS: u32 = 0);
+
+const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
+
+/// The key of requests whose device has no entry of its own.
+const OTHER: u32 = u32::MAX;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RequestKey {
+    /// `dev_t` as the kernel keeps it: major << 20 | minor.
+    device: u32,
+    operation: u32,
+}
+
+#[repr(C)]
+pub struct Requests {
+    duration: Histogram,
+    size: Histogram,
+    /// Requests that were not stamped at their allocation.
+    untimed: u64,
+}
+
+#[repr(C)]
+pub struct Split {
+    queue: Histogram,
+    device: Histogram,
+    /// Requests whose time of issue is not known.
+    unsplit: u64,
+}
+
+#[repr(C)]
+pub struct DeviceKey {
+    device: u32,
+}
+
+#[repr(C)]
+pub struct Errors {
+    errors: [u64; 9],
+}
+
+#[repr(C)]
+pub struct Requeues {
+    requeues: u64,
+}
+
+#[repr(C)]
+pub struct PartitionRequests {
+    duration: Histogram,
+}
+
+// Entries are allocated as user space creates them: memory goes by the devices that exist.
+
+#[btf_map]
+static BLOCK_IO: PerCpuHashMap<RequestKey, Requests, 1, NO_PREALLOC> = PerCpuHashMap::new();
+
+#[btf_map]
+static BLOCK_IO_SPLIT: PerCpuHashMap<RequestKey, Split, 1, NO_PREALLOC> = PerCpuHashMap::new();
+
+#[btf_map]
+static BLOCK_IO_PARTITION: PerCpuHashMap<RequestKey, PartitionRequests, 1, NO_PREALLOC> =
+    PerCpuHashMap::new();
+
+#[btf_map]
+static BLOCK_IO_ERRORS: PerCpuHashMap<DeviceKey, Errors, 1, NO_PREALLOC> = PerCpuHashMap::new();
+
+#[btf_map]
+static BLOCK_IO_REQUEUES: PerCpuHashMap<DeviceKey, Requeues, 1, NO_PREALLOC> = PerCpuHashMap::new();
+
+/// Issue times by address of the request, on queues that do not stamp them.
+#[btf_map]
+static BLOCK_IO_ISSUED: HashMap<u64, u64, 1> = HashMap::new();
+
+/// Not zero once a request completed without the kernel's stamp of its issue.
+#[btf_map]
+static BLOCK_IO_UNSTAMPED: Array<u64, 1> = Array::new();
+
+#[btf_tracepoint(function = "block_rq_issue")]
+pub fn block_rq_issue(context: BtfTracePointContext) -> i32 {
+    issued(context.as_ptr())
+}
+
+#[raw_tracepoint(tracepoint = "block_rq_issue")]
+pub fn block_rq_issue_raw(context: RawTracePointContext) -> i32 {
+    issued(context.as_ptr())
+}
+
+#[btf_tracepoint(function = "block_rq_complete")]
+pub fn block_rq_complete(context: BtfTracePointContext) -> i32 {
+    completed::<Direct>(context.as_ptr())
+}
+
+#[raw_tracepoint(tracepoint = "block_rq_complete")]
+pub fn block_rq_complete_raw(context: RawTracePointContext) -> i32 {
+    completed::<Copied>(context.as_ptr())
+}
+
+#[btf_tracepoint(function = "block_rq_requeue")]
+pub fn block_rq_requeue(context: BtfTracePointContext) -> i32 {
+    requeued::<Direct>(context.as_ptr())
+}
+
+#[raw_tracepoint(tracepoint = "block_rq_requeue")]
+pub fn block_rq_requeue_raw(context: RawTracePointContext) -> i32 {
+    requeued::<Copied>(context.as_ptr())
+}
+
+#[inline(always)]
+fn issued(context: *mut c_void) -> i32 {
+    let Some(unstamped) = BLOCK_IO_UNSTAMPED.get(0) else { return 0 };
+    if *unstamped == 0 {
+        return 0;
+    }
+    // SAFETY: the declaration found the argument.
+    let request = unsafe { argument(context, ISSUED_REQUEST.get()) };
+    // SAFETY: a helper without arguments.
+    let now = unsafe { bpf_ktime_get_ns() };
+    // A full map shows when the request completes: it is counted as unsplit.
+    let _ = BLOCK_IO_ISSUED.insert(request, now, 0);
+    0
+}
+
+/// `block_rq_complete(struct request *, blk_status_t or int error, unsigned int nr_bytes)`
+#[inline(always)]
+fn completed<A: Access>(context: *mut c_void) -> i32 {
+    // SAFETY: the tracepoint has these arguments on every kernel since 4.14.
+    let (address, error, bytes) =
+        unsafe { (argument(context, 0), argument(context, 1) as u32, argument(context, 2) as u32) };
+    let request = address as *const u8;
+    // SAFETY: the request that completes.
+    let (cmd_flags, rq_flags, data_len) = unsafe {
+        (
+            A::read::<u32, _>(&CMD_FLAGS, request),
+            A::read::<u32, _>(&RQ_FLAGS, request),
+            A::read::<u32, _>(&DATA_LEN, request),
+        )
+    };
+    // REQ_OP_MASK
+    let op = cmd_flags & 0xff;
+    // SAFETY: as above.
+    let device = unsafe { device::<A>(request) };
+    let key = RequestKey { device, operation: operation(op) };
+
+    // blk_status_t is one byte; the register above it is not.
+    let error = if COMPLETES_WITH_STATUS.holds() { error & 0xff } else { error };
+    if error != 0 {
+        failed(device, status_class(error, COMPLETES_WITH_STATUS.holds()));
+    }
+
+    let requests = BLOCK_IO
+        .get_ptr_mut(key)
+        .or_else(|| BLOCK_IO.get_ptr_mut(RequestKey { device: OTHER, operation: key.operation }));
+    let Some(requests) = requests else { return 0 };
+    // SAFETY: this CPU's own record.
+    let requests = unsafe { &mut *requests };
+
+    // A request may complete in parts. The last one takes all that is left.
+    if bytes < data_len {
+        add(&mut requests.size.sum, u64::from(bytes));
+        return 0;
+    }
+    // A write with a flush around it completes twice; the kernel, too, counts it when the
+    // whole sequence is done (blk_account_io_done()). Before 6.11 the bit was a macro, 4.
+    let flush_seq = if FLUSH_SEQ_BIT.found() { FLUSH_SEQ_BIT.get() & 31 } else { 4 };
+    if rq_flags & (1 << flush_seq) != 0 && op != OP_FLUSH.get() {
+        add(&mut requests.size.sum, u64::from(bytes));
+        return 0;
+    }
+    observe_bytes(&mut requests.size, u64::from(bytes), SCHEMA.load());
+
+    // SAFETY: the request that completes.
+    let start = unsafe { A::read::<u64, _>(&START_TIME, request) };
+    if start == 0 {
+        add(&mut requests.untimed, 1);
+        return 0;
+    }
+    // SAFETY: a helper without arguments.
+    let now = unsafe { bpf_ktime_get_ns() };
+    observe_nanoseconds(&mut requests.duration, now.wrapping_sub(start), SCHEMA.load());
+
+    if SPLIT.load() != 0 {
+        // SAFETY: the request that completes.
+        let stamped = unsafe { A::read::<u64, _>(&IO_START_TIME, request) };
+        split(key, start, issue_time(stamped, address), now);
+    }
+    if PARTITIONS.load() != 0 {
+        // SAFETY: the request that completes.
+        let partition = unsafe { partition::<A>(request) };
+        let key = RequestKey { device: partition, operation: key.operation };
+        if let Some(record) = BLOCK_IO_PARTITION.get_ptr_mut(key) {
+            // SAFETY: this CPU's own record.
+            let record = unsafe { &mut *record };
+            observe_nanoseconds(&mut record.duration, now.wrapping_sub(start), SCHEMA.load());
+        }
+    }
+    0
+}
+
+/// When the request was handed to the driver; zero if nobody knows.
+#[inline(always)]
+fn issue_time(stamped: u64, request: u64) -> u64 {
+    if stamped != 0 {
+        return stamped;
+    }
+    // SAFETY: the value is copied before anything else can be done to the entry.
+    let remembered = unsafe { BLOCK_IO_ISSUED.get(request) }.copied().unwrap_or(0);
+    if remembered != 0 {
+        let _ = BLOCK_IO_ISSUED.remove(request);
+    } else if let Some(unstamped) = BLOCK_IO_UNSTAMPED.get_ptr_mut(0) {
+        // SAFETY: every writer writes the same word.
+        unsafe { *unstamped = 1 };
+    }
+    remembered
+}
+
+#[inline(always)]
+fn split(key: RequestKey, start: u64, issue: u64, now: u64) {
+    let record = BLOCK_IO_SPLIT.get_ptr_mut(key).or_else(|| {
+        BLOCK_IO_SPLIT.get_ptr_mut(RequestKey { device: OTHER, operation: key.operation })
+    });
+    let Some(record) = record else { return };
+    // SAFETY: this CPU's own record.
+    let record = unsafe { &mut *record };
+    if issue == 0 {
+        add(&mut record.unsplit, 1);
+        return;
+    }
+    observe_nanoseconds(&mut record.queue, issue.wrapping_sub(start), SCHEMA.load());
+    observe_nanoseconds(&mut record.device, now.wrapping_sub(issue), SCHEMA.load());
+}
+
+#[inline(always)]
+fn failed(device: u32, class: usize) {
+    let record = BLOCK_IO_ERRORS
+        .get_ptr_mut(DeviceKey { device })
+        .or_else(|| BLOCK_IO_ERRORS.get_ptr_mut(DeviceKey { device: OTHER }));
+    if let Some(record) = record {
+        // SAFETY: this CPU's own record.
+        if let Some(cell) = unsafe { (*record).errors.get_mut(class) } {
+            add(cell, 1);
+        }
+    }
+}
+
+#[inline(always)]
+fn requeued<A: Access>(context: *mut c_void) -> i32 {
+    // SAFETY: the declaration found the argument.
+    let request = unsafe { argument(context, REQUEUED_REQUEST.get()) } as *const u8;
+    // SAFETY: the request that goes back to its queue.
+    let device = unsafe { device::<A>(request) };
+    let record = BLOCK_IO_REQUEUES
+        .get_ptr_mut(DeviceKey { device })
+        .or_else(|| BLOCK_IO_REQUEUES.get_ptr_mut(DeviceKey { device: OTHER }));
+    if let Some(record) = record {
+        // SAFETY: this CPU's own record.
+        add(unsafe { &mut (*record).requeues }, 1);
+    }
+    0
+}
+
+/// Index of the operation among the manifest's: read, write, discard, flush, other.
+#[inline(always)]
+fn operation(op: u32) -> u32 {
+    if op == OP_READ.get() {
+        0
+    } else if op == OP_WRITE.get() {
+        1
+    } else if op == OP_DISCARD.get() {
+        2
+    } else if op == OP_FLUSH.get() {
+        3
+    } else {
+        4
+    }
+}

@@ -1,0 +1,122 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Discover, DiscoverError, Discovered, Found};
+
+/// Block devices that have a size, by `dev_t` as the kernel keeps it (major << 20 | minor).
+///
+/// Read from `/proc/partitions`, which leaves out what has no capacity: a loop device
+/// appears when a file is bound to it and goes with it.
+pub struct BlockDevices {
+    partitions: PathBuf,
+    /// `/sys/dev/block`, where a partition's directory has a file `partition`.
+    numbers: PathBuf,
+    which: Which,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Whole,
+    Partitions,
+}
+
+impl BlockDevices {
+    /// Whole devices: disks, loop devices, device-mapper and md volumes.
+    pub fn whole(root: &Path) -> Self {
+        Self::new(root, Which::Whole)
+    }
+
+    /// Partitions of disks.
+    pub fn partitions(root: &Path) -> Self {
+        Self::new(root, Which::Partitions)
+    }
+
+    fn new(root: &Path, which: Which) -> Self {
+        Self { partitions: root.join("proc/partitions"), numbers: root.join("sys/dev/block"), which }
+    }
+
+    fn is_wanted(&self, major: u32, minor: u32) -> bool {
+        let is_partition = self.numbers.join(format!("{major}:{minor}/partition")).exists();
+        is_partition == (self.which == Which::Partitions)
+    }
+}
+
+impl Discover for BlockDevices {
+    fn discover(
+        &mut self,
+        limit: usize,
+        admits: &dyn Fn(&str) -> bool,
+    ) -> Result<Found, DiscoverError> {
+        let text = fs::read_to_string(&self.partitions).map_err(|source| DiscoverError {
+            path: self.partitions.display().to_string(),
+            remedy: "mount procfs at /proc",
+            source,
+        })?;
+        let devices = text.lines().filter_map(parse).filter(|(_, _, name)| admits(name));
+        let wanted = devices.filter(|&(major, minor, _)| self.is_wanted(major, minor));
+        let things = wanted.map(|(major, minor, name)| Discovered {
+            label: name.into(),
+            id: u64::from(major << 20 | minor),
+        });
+        Ok(Found::bounded(things.collect(), limit))
+    }
+}
+
+/// A line of `/proc/partitions` (block/genhd.c, `show_partition()`): major, minor, blocks, name.
+fn parse(line: &str) -> Option<(u32, u32, &str)> {
+    let mut words = line.split_whitespace();
+    let major = words.next()?.parse().ok()?;
+    let minor = words.next()?.parse().ok()?;
+    let _blocks: u64 = words.next()?.parse().ok()?;
+    Some((major, minor, words.next()?))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn machine() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("proc")).unwrap();
+        for number in ["8:0", "8:1", "259:0", "253:3"] {
+            fs::create_dir_all(root.path().join("sys/dev/block").join(number)).unwrap();
+        }
+        fs::write(root.path().join("sys/dev/block/8:1/partition"), "1\n").unwrap();
+        fs::write(
+            root.path().join("proc/partitions"),
+            "major minor  #blocks  name\n\n   8        0  100 sda\n   8        1   50 sda1\n \
+             259        0  100 nvme0n1\n 253        3    7 dm-3\n",
+        )
+        .unwrap();
+        root
+    }
+
+    fn labels(found: &Found) -> Vec<(&str, u64)> {
+        found.things.iter().map(|thing| (&*thing.label, thing.id)).collect()
+    }
+
+    #[test]
+    fn tells_disks_from_partitions() {
+        let root = machine();
+        let whole = BlockDevices::whole(root.path()).discover(9, &|_| true).unwrap();
+        assert_eq!(labels(&whole), [("dm-3", 253 << 20 | 3), ("nvme0n1", 259 << 20), ("sda", 8 << 20)]);
+        let parts = BlockDevices::partitions(root.path()).discover(9, &|_| true).unwrap();
+        assert_eq!(labels(&parts), [("sda1", 8 << 20 | 1)]);
+    }
+
+    #[test]
+    fn counts_what_the_limit_leaves_out() {
+        let root = machine();
+        let found = BlockDevices::whole(root.path()).discover(1, &|name| name != "dm-3").unwrap();
+        assert_eq!(labels(&found), [("nvme0n1", 259 << 20)]);
+        assert_eq!(found.left_out, 1);
+    }
+
+    #[test]
+    fn names_the_remedy_without_procfs() {
+        let root = tempfile::tempdir().unwrap();
+        let error = BlockDevices::whole(root.path()).discover(9, &|_| true).unwrap_err();
+        assert!(error.to_string().contains("mount procfs"), "{error}");
+    }
+}

@@ -1,0 +1,10 @@
+//! What Geophone tells of itself: every metric that does not come from a module.
+
+mod families;
+mod process;
+mod table;
+
+pub use families::Families;
+pub use process::process_families;
+pub use table::{Own, TABLE};
+pub(crate) use table::*;

@@ -1,0 +1,125 @@
+use crate::snapshot::{Descriptor, Kind, OtlpName, Stability, Unit};
+
+/// One of Geophone's own metrics.
+#[derive(Debug)]
+pub struct Own {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub unit: Unit,
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+    /// OpenTelemetry's name and UCUM unit.
+    pub otlp: (&'static str, &'static str),
+}
+
+impl Own {
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            name: self.name.to_owned(),
+            help: self.help.to_owned(),
+            kind: self.kind,
+            unit: self.unit,
+            labels: self.labels.iter().map(|&label| label.to_owned()).collect(),
+            module: None,
+            otlp: OtlpName { name: self.otlp.0.to_owned(), unit: self.otlp.1.to_owned() },
+            stability: Stability::Stable,
+            classic: (0, 0),
+        }
+    }
+}
+
+macro_rules! own {
+    ($($id:ident: $kind:ident $unit:ident $name:literal $labels:tt $otlp:tt $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub(crate) static $id: Own = Own {
+                name: $name,
+                kind: Kind::$kind,
+                unit: Unit::$unit,
+                labels: &$labels,
+                help: $help,
+                otlp: $otlp,
+            };
+        )+
+
+        /// Every metric that is Geophone's own, for the metric reference.
+        pub static TABLE: &[&Own] = &[$(&$id),+];
+    };
+}
+
+own! {
+    BUILD_INFO: Info None "geophone_build_info" ["version", "revision", "rustc", "arch"]
+        ("geophone.build", "1") "The build of this daemon.";
+    MODULE_STATE: Gauge None "geophone_module_state" ["module", "state"]
+        ("geophone.module.state", "1")
+        "1 for the state the module is in: active (every program attached), degraded (some are), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs) or disabled.";
+    PROGRAM_ATTACHED: Gauge None "geophone_program_attached" ["module", "program", "hook"]
+        ("geophone.program.attached", "1")
+        "1 while the program is attached; hook says how, and is empty for one that is not.";
+    PROGRAM_RUN_SECONDS: Counter Seconds "geophone_program_sampled_run_seconds_total" ["module", "program"]
+        ("geophone.program.sampled_run_time", "s")
+        "Time the program ran, of the time in which run statistics were on (geophone_run_statistics_seconds_total).";
+    PROGRAM_RUNS: Counter None "geophone_program_sampled_runs_total" ["module", "program"]
+        ("geophone.program.sampled_runs", "{run}")
+        "Runs of the program in the time in which run statistics were on (geophone_run_statistics_seconds_total).";
+    PROGRAM_MISSED: Counter None "geophone_program_missed_runs_total" ["module", "program"]
+        ("geophone.program.missed_runs", "{run}")
+        "Runs that the kernel skipped because the program was already running on that CPU. Each is an event that was not counted.";
+    RUN_STATISTICS_SECONDS: Counter Seconds "geophone_run_statistics_seconds_total" []
+        ("geophone.run_statistics.time", "s")
+        "Time for which Geophone had the kernel's run statistics switched on, to sample what its programs cost.";
+    MAP_ENTRIES: Gauge None "geophone_map_entries" ["module", "map"]
+        ("geophone.map.entries", "{entry}")
+        "Entries in the map at the last sweep, of the maps that are swept.";
+    MAP_CAPACITY: Gauge None "geophone_map_capacity" ["module", "map"]
+        ("geophone.map.capacity", "{entry}")
+        "Entries the map has room for.";
+    MAP_BYTES: Gauge Bytes "geophone_map_bytes" ["module", "map"]
+        ("geophone.map.memory", "By")
+        "Kernel memory the map takes with the entries it has now, as the kernel accounts it.";
+    MODULE_SWEPT: Gauge None "geophone_module_sweep_success" ["module"]
+        ("geophone.module.sweep.success", "1")
+        "1 if the module was read in this sweep; 0 if it was late or could not be read, and its metrics are missing here.";
+    MODULE_SWEEP_SECONDS: Gauge Seconds "geophone_module_sweep_duration_seconds" ["module"]
+        ("geophone.module.sweep.duration", "s")
+        "How long reading the module took in this sweep.";
+    SWEEP_SECONDS: Gauge Seconds "geophone_sweep_duration_seconds" []
+        ("geophone.sweep.duration", "s")
+        "How long this sweep took.";
+    SWEEP_TIMESTAMP: Gauge Seconds "geophone_sweep_timestamp_seconds" []
+        ("geophone.sweep.time", "s")
+        "When this sweep began, in Unix time.";
+    SWEEPS: Counter None "geophone_sweeps_total" []
+        ("geophone.sweeps", "{sweep}")
+        "Sweeps over all maps.";
+    PARTIAL: Counter None "geophone_partial_snapshots_total" []
+        ("geophone.partial_snapshots", "{snapshot}")
+        "Scrapes answered without some module, because its sweep was not done at the scrape's deadline.";
+    FOLDED: Counter None "geophone_series_folded_total" ["metric"]
+        ("geophone.series.folded", "{series}")
+        "Things without series of their own for lack of room (max_series), counted anew at each sweep. Their events are in the series other.";
+    DISCOVERY_ERRORS: Counter None "geophone_discovery_errors_total" ["module", "label"]
+        ("geophone.discovery.errors", "{error}")
+        "Failed attempts to find out which values a label has.";
+    LOG_MESSAGES: Counter None "geophone_log_messages_total" ["level"]
+        ("geophone.log.messages", "{message}")
+        "Messages logged.";
+    CPU_SECONDS: Counter Seconds "process_cpu_seconds_total" []
+        ("process.cpu.time", "s")
+        "Total user and system CPU time spent.";
+    RESIDENT: Gauge Bytes "process_resident_memory_bytes" []
+        ("process.memory.usage", "By")
+        "Resident memory size.";
+    VIRTUAL: Gauge Bytes "process_virtual_memory_bytes" []
+        ("process.memory.virtual", "By")
+        "Virtual memory size.";
+    OPEN_FDS: Gauge None "process_open_fds" []
+        ("process.open_file_descriptor.count", "{file_descriptor}")
+        "Number of open file descriptors.";
+    MAX_FDS: Gauge None "process_max_fds" []
+        ("process.max_file_descriptor.count", "{file_descriptor}")
+        "Maximum number of open file descriptors.";
+    START_TIME: Gauge Seconds "process_start_time_seconds" []
+        ("process.start_time", "s")
+        "Start time of the process, in Unix time.";
+}

@@ -1,0 +1,33 @@
+//! The daemon on this machine's kernel: every metric against a counter that the kernel
+//! keeps for itself, and the daemon's manners as a process.
+//!
+//! "Equal" means: our count plus the runs of our own programs that the kernel skipped,
+//! which it counts too. Needs root; skipped loudly without, and then failed if
+//! `GEOPHONE_REQUIRE_BPF` is 1.
+
+#![allow(clippy::unwrap_used)]
+
+mod block_io;
+mod lifecycle;
+mod refusals;
+mod runqueue;
+mod tcp;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use geophone_test_support::daemon::Options;
+use geophone_test_support::privileges;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_geophone");
+
+/// The right to load eBPF programs and to have the machine's counters to oneself;
+/// `None` where there are no privileges.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    privileges::present().then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The daemon with these modules only.
+fn geophone(modules: &[&str]) -> Options {
+    Options::new(BINARY).only(modules)
+}

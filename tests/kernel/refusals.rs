@@ -1,0 +1,65 @@
+//! What a new user meets first: each names the cause and the remedy, at once.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+use geophone_test_support::process::{Ended, run_to_end};
+
+use crate::{BINARY, turn};
+
+/// A refusal is quick; the rest is for a busy machine.
+const LIMIT: Duration = Duration::from_secs(5);
+const NOBODY: &str = "65534";
+
+#[test]
+fn without_privileges_it_names_the_capabilities_and_how_to_get_them() {
+    let Some(_turn) = turn() else { return };
+    // Where nobody can reach it, whatever the way to the build directory.
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let binary = directory.path().join("geophone");
+    fs::copy(BINARY, &binary).unwrap();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"])
+        .arg(binary)
+        .arg("run");
+    command
+        .args(["--web.listen-address", "127.0.0.1:0"])
+        .current_dir("/");
+    let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
+    assert!(!status.success(), "{said}");
+    for expected in ["CAP_BPF", "CAP_PERFMON", "sudo"] {
+        assert!(said.contains(expected), "no {expected} in: {said}");
+    }
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let Some(_turn) = turn() else { return };
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = Command::new(BINARY);
+    command.args(["run", "--web.listen-address", &address]);
+    let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
+    assert!(!status.success(), "{said}");
+    assert!(said.contains(&address), "{said}");
+    assert!(said.contains("in use"), "{said}");
+}
+
+#[test]
+fn a_typo_in_the_configuration_is_answered_with_the_nearest_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("geophone.toml");
+    fs::write(&file, "[web]\ntelemetry_pat = \"/x\"\n").unwrap();
+    let mut command = Command::new(BINARY);
+    command.arg("run").arg("--config.file").arg(&file);
+    let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
+    assert_eq!(status.code(), Some(2), "{said}");
+    for expected in ["telemetry_pat", "telemetry_path", "geophone.toml"] {
+        assert!(said.contains(expected), "no {expected} in: {said}");
+    }
+}

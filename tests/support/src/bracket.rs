@@ -1,0 +1,152 @@
+//! Holding a metric against the kernel's own counter.
+//!
+//! The two cannot be read at one instant, so the kernel's counter is read on both
+//! sides of every scrape: what happened between two scrapes lies between the
+//! narrowest and the widest of the kernel's differences. On a quiet machine the two
+//! are the same number and the comparison is one of equality.
+
+use std::fmt;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::client::Client;
+use crate::exposition::Exposition;
+
+/// One scrape with the kernel's counters as they were just before and just after.
+pub struct Reading<K> {
+    pub before: K,
+    pub page: Exposition,
+    pub after: K,
+}
+
+impl<K> Reading<K> {
+    pub fn take(client: &mut Client, kernel: impl Fn() -> Result<K>) -> Result<Self> {
+        let before = kernel()?;
+        let page = client.metrics()?;
+        let after = kernel()?;
+        Ok(Self {
+            before,
+            page,
+            after,
+        })
+    }
+}
+
+/// A metric's growth between two readings beside that of the kernel's counter.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    pub what: String,
+    pub ours: f64,
+    /// The least and the most that the kernel's counter can have grown meanwhile.
+    pub kernel: (f64, f64),
+    /// Runs of the module's programs that the kernel skipped meanwhile.
+    pub missed: f64,
+}
+
+impl Comparison {
+    /// Compares the metric read by `ours` with the counter read by `kernel`.
+    ///
+    /// An absent metric at either end is an error that names `what`.
+    pub fn between<K>(
+        what: &str,
+        module: &str,
+        (from, to): (&Reading<K>, &Reading<K>),
+        ours: impl Fn(&Exposition) -> Option<f64>,
+        kernel: impl Fn(&K, &K) -> f64,
+    ) -> Result<Self> {
+        let read = |page| ours(page).with_context(|| format!("{what}: the metric is absent"));
+        let missed = |page: &Exposition| {
+            page.sum("geophone_program_missed_runs_total", &[("module", module)])
+                .unwrap_or(0.0)
+        };
+        Ok(Self {
+            what: what.to_owned(),
+            ours: read(&to.page)? - read(&from.page)?,
+            kernel: (
+                kernel(&from.after, &to.before),
+                kernel(&from.before, &to.after),
+            ),
+            missed: missed(&to.page) - missed(&from.page),
+        })
+    }
+
+    /// Our count plus the missed runs, each worth at most `per_run`, equals the kernel's.
+    pub fn equal(&self, per_run: f64) -> Result<()> {
+        let (least, most) = self.kernel;
+        ensure!(
+            most > 0.0,
+            "{self}: the load left no trace in the kernel's counter"
+        );
+        ensure!(
+            self.ours <= most && least <= self.ours + self.missed * per_run,
+            "{self}"
+        );
+        Ok(())
+    }
+
+    /// Our figure differs from the kernel's by at most `share` of it.
+    pub fn within(&self, share: f64) -> Result<()> {
+        let (least, most) = self.kernel;
+        ensure!(
+            most > 0.0,
+            "{self}: the load left no trace in the kernel's counter"
+        );
+        ensure!(
+            self.ours <= most * (1.0 + share) && self.ours >= least * (1.0 - share),
+            "{self}: more than {} % apart",
+            share * 100.0
+        );
+        Ok(())
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = self.kernel;
+        write!(f, "{}: {} against ", self.what, self.ours)?;
+        if (most - least).abs() < f64::EPSILON {
+            write!(f, "{most}")?;
+        } else {
+            write!(f, "{least} to {most}")?;
+        }
+        if self.missed > 0.0 {
+            write!(f, " ({} runs missed)", self.missed)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comparison(ours: f64, kernel: (f64, f64), missed: f64) -> Comparison {
+        Comparison {
+            what: "x".to_owned(),
+            ours,
+            kernel,
+            missed,
+        }
+    }
+
+    #[test]
+    fn equality_allows_for_missed_runs_only() {
+        assert!(comparison(10.0, (10.0, 10.0), 0.0).equal(1.0).is_ok());
+        assert!(comparison(9.0, (10.0, 10.0), 0.0).equal(1.0).is_err());
+        assert!(comparison(9.0, (10.0, 10.0), 1.0).equal(1.0).is_ok());
+        assert!(comparison(11.0, (10.0, 10.0), 1.0).equal(1.0).is_err());
+    }
+
+    #[test]
+    fn nothing_is_not_equal_to_nothing() {
+        assert!(comparison(0.0, (0.0, 0.0), 0.0).equal(1.0).is_err());
+        assert!(comparison(0.0, (0.0, 0.0), 0.0).within(0.1).is_err());
+    }
+
+    #[test]
+    fn within_is_a_share_of_the_kernels_figure() {
+        assert!(comparison(98.0, (100.0, 100.0), 0.0).within(0.02).is_ok());
+        assert!(comparison(97.9, (100.0, 100.0), 0.0).within(0.02).is_err());
+        assert!(comparison(103.0, (100.0, 102.0), 0.0).within(0.02).is_ok());
+    }
+}

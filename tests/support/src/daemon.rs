@@ -1,0 +1,162 @@
+//! The daemon under test, as a process of its own.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::wait;
+
+/// Long enough for a machine in software emulation to load every module.
+const START_LIMIT: Duration = Duration::from_mins(1);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Every scrape must be a sweep of its own when it is compared with the kernel.
+const CONFIGURATION: &str = "[sweep]\nmin_interval = \"1ms\"\n";
+
+/// A running `geophone run`; killed when dropped.
+pub struct Daemon {
+    child: Child,
+    address: SocketAddr,
+    directory: TempDir,
+    /// From the start of the process to its first good answer.
+    pub start: Duration,
+}
+
+/// What the daemon is started with.
+pub struct Options {
+    binary: PathBuf,
+    configuration: String,
+    arguments: Vec<String>,
+    address: Option<SocketAddr>,
+}
+
+impl Options {
+    pub fn new(binary: impl AsRef<Path>) -> Self {
+        Self {
+            binary: binary.as_ref().to_owned(),
+            configuration: CONFIGURATION.to_owned(),
+            arguments: Vec::new(),
+            address: None,
+        }
+    }
+
+    /// Only these modules, and a daemon that fails if one of them cannot be had.
+    #[must_use]
+    pub fn only(mut self, modules: &[&str]) -> Self {
+        self.arguments.push("--module.disable-defaults".to_owned());
+        self.arguments
+            .extend(modules.iter().map(|module| format!("--module.{module}")));
+        self
+    }
+
+    /// TOML to add to the configuration file.
+    #[must_use]
+    pub fn configuration(mut self, toml: &str) -> Self {
+        self.configuration.push_str(toml);
+        self
+    }
+
+    /// Where to listen, instead of a free port of the loopback.
+    #[must_use]
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Starts the daemon and waits until it is ready to be scraped.
+    pub fn start(self) -> Result<Daemon> {
+        let address = self.address.map_or_else(free_address, Ok)?;
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join("geophone.toml");
+        fs::write(&file, &self.configuration)?;
+        let log = File::create(log_file(&directory))?;
+        let begin = Instant::now();
+        let child = Command::new(&self.binary)
+            .arg("run")
+            .arg("--config.file")
+            .arg(&file)
+            .args(["--web.listen-address", &address.to_string()])
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {}", self.binary.display()))?;
+        let mut daemon = Daemon {
+            child,
+            address,
+            directory,
+            start: Duration::ZERO,
+        };
+        daemon
+            .wait_until_ready()
+            .with_context(|| format!("the daemon said:\n{}", daemon.log()))?;
+        daemon.start = begin.elapsed();
+        Ok(daemon)
+    }
+}
+
+impl Daemon {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A client with a connection of its own.
+    pub fn client(&self) -> Result<Client> {
+        Client::connect(self.address)
+    }
+
+    /// All that it has written so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(log_file(&self.directory)).unwrap_or_default()
+    }
+
+    /// Sends `signal`; gives the exit status and the time until the end.
+    pub fn stop(&mut self, signal: Signal) -> Result<(ExitStatus, Duration)> {
+        let begin = Instant::now();
+        kill_process(Pid::from_child(&self.child), signal)?;
+        let child = &mut self.child;
+        let status = wait::until("the daemon to end", STOP_LIMIT, || Ok(child.try_wait()?))?;
+        Ok((status, begin.elapsed()))
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        wait::until("the daemon to be ready", START_LIMIT, || {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the daemon ended at once: {status}");
+            }
+            let ready = self.client().and_then(|mut client| client.get("/-/ready"));
+            Ok(ready
+                .is_ok_and(|response| response.status == 200)
+                .then_some(()))
+        })
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn log_file(directory: &TempDir) -> PathBuf {
+    directory.path().join("log")
+}
+
+/// An address of the loopback that was free a moment ago.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}

@@ -1,0 +1,148 @@
+//! Prometheus text format 0.0.4, read back.
+
+use anyhow::{Context, Result};
+
+/// The samples of one scrape.
+#[derive(Debug, Clone, Default)]
+pub struct Exposition {
+    samples: Vec<Sample>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    pub name: String,
+    pub labels: Vec<(String, String)>,
+    pub value: f64,
+}
+
+impl Exposition {
+    pub fn parse(text: &str) -> Result<Self> {
+        let lines = text
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let samples = lines
+            .map(|line| sample(line).with_context(|| format!("not a sample: {line}")))
+            .collect::<Result<_>>()?;
+        Ok(Self { samples })
+    }
+
+    /// How many samples the page has.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// The samples called `name` that carry all of `labels`.
+    pub fn select<'a>(
+        &'a self,
+        name: &'a str,
+        labels: &'a [(&'a str, &'a str)],
+    ) -> impl Iterator<Item = &'a Sample> {
+        self.samples.iter().filter(move |sample| {
+            sample.name == name
+                && labels
+                    .iter()
+                    .all(|(label, value)| sample.label(label) == Some(value))
+        })
+    }
+
+    /// The sum over the selected samples; `None` when there are none, for an absent
+    /// series is not a zero.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let mut selected = self
+            .select(name, labels)
+            .map(|sample| sample.value)
+            .peekable();
+        selected.peek()?;
+        Some(selected.sum())
+    }
+}
+
+impl Sample {
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels
+            .iter()
+            .find(|(label, _)| label == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+fn sample(line: &str) -> Option<Sample> {
+    let end = line.find(['{', ' '])?;
+    let (name, mut rest) = line.split_at(end);
+    let mut labels = Vec::new();
+    if let Some(inside) = rest.strip_prefix('{') {
+        rest = inside;
+        loop {
+            rest = rest.trim_start_matches([',', ' ']);
+            if let Some(after) = rest.strip_prefix('}') {
+                rest = after;
+                break;
+            }
+            let (label, quoted) = rest.split_once("=\"")?;
+            let (value, after) = unquote(quoted)?;
+            labels.push((label.to_owned(), value));
+            rest = after;
+        }
+    }
+    let value = rest.split_whitespace().next()?.parse().ok()?;
+    Some(Sample {
+        name: name.to_owned(),
+        labels,
+        value,
+    })
+}
+
+/// The text up to the closing quote, unescaped, and what follows the quote.
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => match characters.next()?.1 {
+                'n' => value.push('\n'),
+                other => value.push(other),
+            },
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# TYPE a counter\n\
+        a{x=\"1\",y=\"q\\\"}\\\\\"} 3\n\
+        a{x=\"2\",y=\"\"} 4.5\n\
+        b 1e3\n\
+        c_bucket{le=\"+Inf\"} +Inf\n";
+
+    #[test]
+    fn samples_are_read_with_their_labels() {
+        let page = Exposition::parse(PAGE).unwrap();
+        assert_eq!(page.sum("a", &[]), Some(7.5));
+        assert_eq!(page.sum("a", &[("y", "q\"}\\")]), Some(3.0));
+        assert_eq!(page.sum("b", &[]), Some(1000.0));
+        assert_eq!(page.sum("c_bucket", &[("le", "+Inf")]), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn an_absent_series_is_not_zero() {
+        let page = Exposition::parse(PAGE).unwrap();
+        assert_eq!(page.sum("a", &[("x", "3")]), None);
+    }
+
+    #[test]
+    fn what_is_not_a_sample_is_an_error() {
+        for line in ["a{x=\"1\" 2", "a", "a{x=\"1\"}", "a nought"] {
+            assert!(Exposition::parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What Geophone's tests against a real kernel share: loads whose effect is known,
+//! the kernel's own counters to hold the metrics against, and the daemon under test.
+//!
+//! Everything that is set up here (processes, loop devices, network namespaces) is
+//! taken down when its value is dropped, so also when a test panics.
+
+pub mod bracket;
+pub mod client;
+pub mod daemon;
+pub mod exposition;
+pub mod load;
+pub mod loop_device;
+pub mod network;
+pub mod oracle;
+pub mod privileges;
+pub mod process;
+pub mod programs;
+pub mod scenario;
+pub mod wait;

@@ -1,0 +1,5 @@
+//! Loads whose effect on the kernel's counters is known or can be read from it.
+
+pub mod disk;
+pub mod schedule;
+pub mod tcp;

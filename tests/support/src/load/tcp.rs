@@ -1,0 +1,96 @@
+//! TCP connections with known ends.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use rustix::net::sockopt::set_socket_linger;
+
+/// Bound on one call; a lossy wire needs several retransmission timeouts.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A server that reads each connection to its end and answers with one byte.
+pub struct Sink {
+    address: SocketAddr,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Sink {
+    /// Serves `connections` connections in turn; call it in the namespace to listen in.
+    pub fn start(address: IpAddr, connections: usize) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
+        let address = listener.local_addr()?;
+        let thread = thread::spawn(move || {
+            for _ in 0..connections {
+                serve(&listener.accept()?.0)?;
+            }
+            Ok(())
+        });
+        Ok(Self {
+            address,
+            thread: Some(thread),
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until every connection has been served.
+    pub fn finish(mut self) -> Result<()> {
+        let thread = self.thread.take().context("finished twice")?;
+        thread.join().map_err(|_| anyhow!("the server panicked"))?
+    }
+}
+
+fn serve(mut stream: &TcpStream) -> Result<()> {
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    stream.write_all(&[1])?;
+    Ok(())
+}
+
+/// Connects, sends `bytes`, closes in order and waits for the answer.
+pub fn send(to: SocketAddr, bytes: usize) -> Result<()> {
+    let mut stream = TcpStream::connect_timeout(&to, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.write_all(&vec![0x5a; bytes])?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    ensure!(
+        answer.len() == 1,
+        "the server answered {} bytes",
+        answer.len()
+    );
+    Ok(())
+}
+
+/// Connects and breaks off with a reset.
+pub fn reset(to: SocketAddr) -> Result<()> {
+    let stream = TcpStream::connect_timeout(&to, TIMEOUT)?;
+    set_socket_linger(&stream, Some(Duration::ZERO))?;
+    Ok(())
+}
+
+/// Tries a port at which nobody listens.
+pub fn be_refused(at: IpAddr) -> Result<()> {
+    // Free a moment ago.
+    let port = TcpListener::bind((at, 0))?.local_addr()?;
+    match TcpStream::connect_timeout(&port, TIMEOUT) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_) => Err(anyhow!("{port} was taken by someone else")),
+    }
+}

@@ -1,0 +1,103 @@
+//! Network namespaces joined by a veth pair, with a share of the packets lost.
+
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// A named network namespace with its loopback up; deleted when dropped.
+pub struct Namespace {
+    name: String,
+}
+
+/// Two namespaces, `10.77.0.1` and `10.77.0.2`, on one wire.
+pub struct Pair {
+    pub near: Namespace,
+    pub far: Namespace,
+}
+
+impl Pair {
+    pub const NEAR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+    pub const FAR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+
+    pub fn new() -> Result<Self> {
+        let (near, far) = (Namespace::new()?, Namespace::new()?);
+        let wire = ["type", "veth", "peer", "name", "wire", "netns", &far.name];
+        near.ip(&[&["link", "add", "wire"], wire.as_slice()].concat())?;
+        for (namespace, address) in [(&near, Self::NEAR), (&far, Self::FAR)] {
+            namespace.ip(&["address", "add", &format!("{address}/24"), "dev", "wire"])?;
+            namespace.ip(&["link", "set", "wire", "up"])?;
+        }
+        Ok(Self { near, far })
+    }
+}
+
+impl Namespace {
+    pub fn new() -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("geophone-test-{}-{number}", std::process::id());
+        run("ip", &["netns", "add", &name])?;
+        let namespace = Self { name };
+        namespace.ip(&["link", "set", "lo", "up"])?;
+        Ok(namespace)
+    }
+
+    /// Runs `work` in a thread that lives in this namespace.
+    pub fn within<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let file = File::open(format!("/run/netns/{}", self.name))
+            .with_context(|| format!("network namespace {}", self.name))?;
+        thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))?;
+                work()
+            });
+            thread
+                .join()
+                .map_err(|_| anyhow!("a thread in {} panicked", self.name))?
+        })
+    }
+
+    /// Drops `percent` of the arriving TCP packets, at random. They are dropped on the
+    /// way in: a drop on the way out would be reported to the sender's TCP.
+    pub fn lose(&self, percent: u32) -> Result<()> {
+        let rules = format!(
+            "table ip loss {{ chain arriving {{ type filter hook input priority 0; \
+             ip protocol tcp numgen random mod 100 < {percent} drop; }}; }}"
+        );
+        run("ip", &["netns", "exec", &self.name, "nft", &rules])
+    }
+
+    fn ip(&self, arguments: &[&str]) -> Result<()> {
+        run("ip", &[&["-n", self.name.as_str()], arguments].concat())
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if let Err(error) = run("ip", &["netns", "delete", &self.name]) {
+            eprintln!("left behind: {error:#}");
+        }
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{program}: install iproute2 and nftables"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{program} {}: {}",
+        arguments.join(" "),
+        said.trim()
+    );
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The kernel's own counters, read from `/proc`.
+
+pub mod disk;
+pub mod schedule;
+pub mod tcp;

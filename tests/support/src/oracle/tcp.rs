@@ -1,0 +1,88 @@
+//! `/proc/net/snmp` and `/proc/net/netstat` of every network namespace
+//! (`Documentation/networking/snmp_counter.rst`).
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::network::Namespace;
+
+/// Counters as `Tcp.ActiveOpens` or `TcpExt.TCPTimeouts`, summed over namespaces.
+#[derive(Debug, Clone, Default)]
+pub struct Tcp {
+    counters: BTreeMap<String, i64>,
+}
+
+impl Tcp {
+    /// The sum over the namespaces of all processes and of `others`, which may have none.
+    pub fn read(others: &[&Namespace]) -> Result<Self> {
+        let mut total = Self::default();
+        let mut seen = HashSet::new();
+        for entry in fs::read_dir("/proc").context("/proc")? {
+            let directory = entry?.path();
+            // Not a process, or one that has just ended.
+            let Ok(namespace) = fs::read_link(directory.join("ns/net")) else {
+                continue;
+            };
+            if !seen.insert(namespace) {
+                continue;
+            }
+            for file in ["net/snmp", "net/netstat"] {
+                total.add(&fs::read_to_string(directory.join(file)).unwrap_or_default());
+            }
+        }
+        for namespace in others {
+            let (link, texts) = namespace.within(|| {
+                let read = |file| fs::read_to_string(format!("/proc/thread-self/net/{file}"));
+                Ok((
+                    fs::read_link("/proc/thread-self/ns/net")?,
+                    [read("snmp")?, read("netstat")?],
+                ))
+            })?;
+            if seen.insert(link) {
+                total.add(&texts.concat());
+            }
+        }
+        Ok(total)
+    }
+
+    /// How much counter `name` has grown since `earlier`; 0 for one this kernel lacks.
+    pub fn since(&self, earlier: &Self, name: &str) -> f64 {
+        let get = |tcp: &Self| tcp.counters.get(name).copied().unwrap_or(0);
+        (get(self) - get(earlier)) as f64
+    }
+
+    /// Both files are pairs of lines: names, then values, after the same prefix.
+    fn add(&mut self, text: &str) {
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.chunks_exact(2) {
+            let (Some((group, names)), Some((_, values))) =
+                (pair[0].split_once(": "), pair[1].split_once(": "))
+            else {
+                continue;
+            };
+            for (name, value) in names.split_whitespace().zip(values.split_whitespace()) {
+                // `Tcp.MaxConn` may be -1; the others are unsigned.
+                let value: i64 = value.parse().unwrap_or(0);
+                *self.counters.entry(format!("{group}.{name}")).or_default() += value;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SNMP: &str = "Ip: Forwarding\nIp: 1\nTcp: MaxConn ActiveOpens\nTcp: -1 7\n";
+
+    #[test]
+    fn names_and_values_are_paired_and_summed() {
+        let mut tcp = Tcp::default();
+        tcp.add(SNMP);
+        tcp.add(SNMP);
+        assert!((tcp.since(&Tcp::default(), "Tcp.ActiveOpens") - 14.0).abs() < f64::EPSILON);
+        assert!(tcp.since(&Tcp::default(), "Tcp.NoSuch").abs() < f64::EPSILON);
+    }
+}

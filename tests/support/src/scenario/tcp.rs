@@ -1,0 +1,99 @@
+//! Connections, resets and retransmitted segments against `/proc/net/snmp`.
+
+use anyhow::Result;
+
+use crate::bracket::{Comparison, Reading};
+use crate::client::Client;
+use crate::load::tcp::{Sink, be_refused, reset, send};
+use crate::network::{Namespace, Pair};
+use crate::oracle::tcp::Tcp;
+
+const OPENED: &str = "geophone_tcp_connections_opened_total";
+const RETRANSMITTED: &str = "geophone_tcp_retransmitted_segments_total";
+
+/// Of 100 packets.
+pub const LOSS: u32 = 3;
+
+/// What is compared: a name for it, the metric, its labels, the kernel's counter.
+type Item<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
+/// Opens `count` connections that end well, as many that end in a reset, and as many
+/// attempts that are refused, between two namespaces.
+pub fn connections(client: &mut Client, count: usize) -> Result<Vec<Comparison>> {
+    let pair = Pair::new()?;
+    let items: [Item<'_>; 3] = [
+        (
+            "active opens",
+            OPENED,
+            &[("direction", "active")],
+            "Tcp.ActiveOpens",
+        ),
+        (
+            "passive opens",
+            OPENED,
+            &[("direction", "passive")],
+            "Tcp.PassiveOpens",
+        ),
+        (
+            "resets sent",
+            "geophone_tcp_resets_sent_total",
+            &[],
+            "Tcp.OutRsts",
+        ),
+    ];
+    compare(client, &pair, &items, || {
+        let sink = pair
+            .far
+            .within(|| Sink::start(Pair::FAR.into(), 2 * count))?;
+        pair.near.within(|| {
+            for _ in 0..count {
+                send(sink.address(), 1000)?;
+                reset(sink.address())?;
+                be_refused(Pair::NEAR.into())?;
+            }
+            Ok(())
+        })?;
+        sink.finish()
+    })
+}
+
+/// Sends `bytes` in each of `count` connections over a lossy wire.
+pub fn retransmissions(client: &mut Client, count: usize, bytes: usize) -> Result<Vec<Comparison>> {
+    let pair = Pair::new()?;
+    pair.far.lose(LOSS)?;
+    pair.near.lose(LOSS)?;
+    let items: [Item<'_>; 1] = [(
+        "retransmitted segments",
+        RETRANSMITTED,
+        &[],
+        "Tcp.RetransSegs",
+    )];
+    compare(client, &pair, &items, || {
+        let sink = pair.far.within(|| Sink::start(Pair::FAR.into(), count))?;
+        pair.near
+            .within(|| (0..count).try_for_each(|_| send(sink.address(), bytes)))?;
+        sink.finish()
+    })
+}
+
+fn compare(
+    client: &mut Client,
+    pair: &Pair,
+    items: &[Item<'_>],
+    load: impl FnOnce() -> Result<()>,
+) -> Result<Vec<Comparison>> {
+    let namespaces: [&Namespace; 2] = [&pair.near, &pair.far];
+    let from = Reading::take(client, || Tcp::read(&namespaces))?;
+    load()?;
+    let to = Reading::take(client, || Tcp::read(&namespaces))?;
+    let each = items.iter().map(|(what, metric, labels, counter)| {
+        Comparison::between(
+            what,
+            "tcp",
+            (&from, &to),
+            |page| page.sum(metric, labels),
+            |earlier: &Tcp, later: &Tcp| later.since(earlier, counter),
+        )
+    });
+    each.collect()
+}

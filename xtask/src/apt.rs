@@ -1,0 +1,114 @@
+//! Packages of any Debian suite, without touching what this machine has set up.
+//!
+//! apt works on a sources list, package lists and a cache of its own. The mirror and the
+//! keys are those that the machine's apt uses for Debian itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::command::{output, text};
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// One suite of the Debian archive.
+pub struct Suite {
+    name: String,
+    directory: PathBuf,
+}
+
+impl Suite {
+    /// Reads the package lists of suite `name`, keeping them below `directory`.
+    pub fn open(name: &str, directory: &Path) -> Result<Self> {
+        let suite = Self {
+            name: name.to_owned(),
+            directory: directory.to_owned(),
+        };
+        for needed in ["lists/partial", "cache/archives/partial", "packages"] {
+            fs::create_dir_all(directory.join(needed))?;
+        }
+        let source = format!("deb [signed-by={KEYRING}] {} {name} main\n", mirror()?);
+        fs::write(directory.join("sources.list"), source)?;
+        retry(|| output(suite.tool("apt-get").args(["update", "--quiet"])).map(drop))
+            .with_context(|| format!("reading the package lists of {name}"))?;
+        Ok(suite)
+    }
+
+    /// Names that `package` depends on.
+    pub fn dependencies(&self, package: &str) -> Result<Vec<String>> {
+        let said = text(self.tool("apt-cache").args(["depends", package]))?;
+        let names = said.lines().filter_map(|line| {
+            let (kind, name) = line.trim_start_matches([' ', '|']).split_once(": ")?;
+            (kind == "Depends").then(|| name.to_owned())
+        });
+        Ok(names.collect())
+    }
+
+    /// Downloads `packages` and unpacks them into `destination`.
+    pub fn unpack(&self, packages: &[String], destination: &Path) -> Result<()> {
+        let directory = self.directory.join("packages");
+        let mut download = self.tool("apt-get");
+        download
+            .current_dir(&directory)
+            .args(["download", "--quiet"])
+            .args(packages);
+        retry(|| output(&mut download).map(drop))
+            .with_context(|| format!("downloading {} of {}", packages.join(", "), self.name))?;
+        for entry in fs::read_dir(&directory)? {
+            let file = entry?.path();
+            output(
+                Command::new("dpkg-deb")
+                    .arg("--extract")
+                    .arg(&file)
+                    .arg(destination),
+            )?;
+            fs::remove_file(file)?;
+        }
+        Ok(())
+    }
+
+    fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        let option = |key: &str, value: &Path| format!("{key}={}", value.display());
+        let options = [
+            option("Dir::Etc::sourcelist", &self.directory.join("sources.list")),
+            option("Dir::Etc::sourceparts", Path::new("/dev/null")),
+            option("Dir::State::Lists", &self.directory.join("lists")),
+            option("Dir::Cache", &self.directory.join("cache")),
+            // The guests are x86-64 whatever the host is.
+            "APT::Architecture=amd64".to_owned(),
+            "APT::Architectures=amd64".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
+            // Root's files need not be readable by the user that apt downloads as.
+            "APT::Sandbox::User=root".to_owned(),
+        ];
+        for option in options {
+            command.args(["-o", &option]);
+        }
+        command
+    }
+}
+
+/// Where this machine gets Debian itself from.
+fn mirror() -> Result<String> {
+    let mut query = Command::new("apt-get");
+    query.args(["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"]);
+    let targets = text(query.arg("Created-By: Packages"))?;
+    let mirror = targets
+        .lines()
+        .find_map(|line| line.strip_prefix("Debian|Debian|"));
+    let mirror = mirror.context("this machine's apt knows no Debian mirror: run apt-get update")?;
+    ensure!(
+        Path::new(KEYRING).exists(),
+        "{KEYRING} is missing: install debian-archive-keyring"
+    );
+    Ok(mirror.to_owned())
+}
+
+/// The network may fail once.
+fn retry(mut step: impl FnMut() -> Result<()>) -> Result<()> {
+    step().or_else(|_| step())
+}

@@ -1,0 +1,66 @@
+//! Start, memory and size of the daemon with all its modules.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use geophone_test_support::daemon::{Daemon, Options};
+
+use super::{Row, median, milliseconds};
+
+const STARTS: usize = 5;
+/// How often it is scraped while it settles, as a Prometheus would.
+const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
+
+pub fn measure(binary: &Path, settle: Duration) -> Result<Vec<Row>> {
+    let mut starts = Vec::with_capacity(STARTS);
+    for _ in 0..STARTS {
+        starts.push(first_scrape(binary)?);
+    }
+    let daemon = Options::new(binary).start()?;
+    let mut client = daemon.client()?;
+    let begin = Instant::now();
+    while begin.elapsed() < settle {
+        std::thread::sleep(SCRAPE_INTERVAL.min(settle.saturating_sub(begin.elapsed())));
+        client.metrics()?;
+    }
+    let maps = client
+        .metrics()?
+        .sum("geophone_map_bytes", &[])
+        .unwrap_or(f64::NAN);
+    let size = fs::metadata(binary)?.len();
+    let mebibytes = |bytes: f64| format!("{:.2} MiB", bytes / f64::from(1 << 20));
+    Ok(vec![
+        Row::new(
+            "start to first scrape",
+            milliseconds(median(starts)),
+            "300 ms",
+        ),
+        Row::new(
+            format!("resident memory after {} s", settle.as_secs()),
+            mebibytes(resident(&daemon)? as f64),
+            "12 MB",
+        ),
+        Row::new("eBPF maps", mebibytes(maps), "4 MB"),
+        Row::new("binary", mebibytes(size as f64), "8 MB"),
+    ])
+}
+
+fn first_scrape(binary: &Path) -> Result<Duration> {
+    let daemon = Options::new(binary).start()?;
+    let ready = Instant::now();
+    daemon.client()?.metrics()?;
+    Ok(daemon.start + ready.elapsed())
+}
+
+/// Bytes of `VmRSS` in `/proc/PID/status`.
+fn resident(daemon: &Daemon) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id()))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("no VmRSS")?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes << 10)
+}

@@ -1,0 +1,60 @@
+//! The first process of a machine.
+
+use std::fs::{self, File};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use rustix::mount::{MountFlags, mount};
+use rustix::system::{RebootCommand, finit_module, reboot};
+use std::ffi::CStr;
+
+use crate::guest::report::Check;
+use crate::vm::image::MODULES;
+
+/// Type and place of the file systems that the daemon and the tests look at.
+const FILE_SYSTEMS: [(&str, &str); 6] = [
+    ("devtmpfs", "/dev"),
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("tmpfs", "/tmp"),
+    ("tracefs", "/sys/kernel/tracing"),
+    ("cgroup2", "/sys/fs/cgroup"),
+];
+
+/// Comes back only when the machine cannot be switched off, and then the kernel panics.
+pub fn run() -> Result<()> {
+    println!("{}", Check::new("boot", set_up()));
+    println!("{}", Check::new("finished", test()));
+    rustix::fs::sync();
+    reboot(RebootCommand::Restart).context("switching the machine off")
+}
+
+fn set_up() -> Result<String> {
+    for (kind, place) in FILE_SYSTEMS {
+        fs::create_dir_all(place).ok();
+        mount(kind, place, kind, MountFlags::empty(), None::<&CStr>)
+            .with_context(|| format!("mounting {kind} on {place}"))?;
+    }
+    let mut modules = fs::read_dir(MODULES)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    modules.sort();
+    for module in modules {
+        let file = File::open(&module)?;
+        finit_module(&file, c"", 0).with_context(|| module.display().to_string())?;
+    }
+    let up = Command::new("/usr/bin/ip")
+        .args(["link", "set", "lo", "up"])
+        .status()?;
+    ensure!(up.success(), "the loopback cannot be set up");
+    Ok(fs::read_to_string("/proc/sys/kernel/osrelease")?
+        .trim()
+        .to_owned())
+}
+
+fn test() -> Result<String> {
+    let mut tests = Command::new("/proc/self/exe").arg("guest").spawn()?;
+    let status = tests.wait()?;
+    ensure!(status.success(), "the tests ended with {status}");
+    Ok(String::new())
+}

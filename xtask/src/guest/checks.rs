@@ -1,0 +1,151 @@
+//! What must hold on every kernel.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use geophone_test_support::bracket::Comparison;
+use geophone_test_support::client::Client;
+use geophone_test_support::daemon::{Daemon, Options};
+use geophone_test_support::loop_device::LoopDevice;
+use geophone_test_support::network::Pair;
+use geophone_test_support::{programs, scenario};
+use rustix::process::Signal;
+
+use crate::guest::report::{Check, Outcome};
+use crate::vm::image::DAEMON;
+
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10435);
+const MODULES: [&str; 3] = ["runqueue", "block_io", "tcp"];
+
+/// How far the kernel's sums over tasks may be from ours: reading them takes long in
+/// software emulation.
+const SCHEDULE_SHARE: f64 = 0.05;
+
+/// A scenario on the running daemon.
+type Scenario = fn(&mut Client) -> Result<String>;
+
+const SCENARIOS: [(&str, Scenario); 4] = [
+    ("runqueue", runqueue),
+    ("block_io", block_io),
+    ("tcp-connections", tcp_connections),
+    ("tcp-retransmissions", tcp_retransmissions),
+];
+
+pub fn run() -> Result<()> {
+    let mut failed = 0;
+    let mut report = |name: &str, result| {
+        let check = Check::new(name, result);
+        failed += u32::from(check.outcome == Outcome::Fail);
+        println!("{check}");
+    };
+    report("loads", loads());
+    let before = programs::loaded();
+    match Options::new(DAEMON).address(ADDRESS).start() {
+        Err(error) => report("start", Err(error)),
+        Ok(mut daemon) => {
+            report("start", Ok(format!("{:.1} s", daemon.start.as_secs_f64())));
+            report("modules", modules(&daemon));
+            for (name, scenario) in SCENARIOS {
+                report(
+                    name,
+                    daemon.client().and_then(|mut client| scenario(&mut client)),
+                );
+            }
+            report("stop", stop(&mut daemon, &before));
+            println!("--- the daemon's log\n{}---", daemon.log());
+        }
+    }
+    if failed > 0 {
+        bail!("{failed} checks failed");
+    }
+    Ok(())
+}
+
+/// What the scenarios do to the kernel can be done here, daemon or not.
+fn loads() -> Result<String> {
+    let device = LoopDevice::new(1 << 20)?;
+    let pair = Pair::new()?;
+    pair.far.lose(1)?;
+    Ok(format!("{} and a lossy wire", device.name()))
+}
+
+fn modules(daemon: &Daemon) -> Result<String> {
+    let page = daemon.client()?.metrics()?;
+    for module in MODULES {
+        let states = page.select("geophone_module_state", &[]);
+        let states = states.filter(|sample| sample.label("module") == Some(module));
+        let state = states
+            .filter(|sample| sample.value > 0.0)
+            .find_map(|sample| sample.label("state"));
+        ensure!(
+            state == Some("active"),
+            "{module} is {}",
+            state.unwrap_or("not there")
+        );
+    }
+    Ok(format!("{} active", MODULES.join(", ")))
+}
+
+fn runqueue(client: &mut Client) -> Result<String> {
+    let comparisons = scenario::runqueue::compare(client, Duration::from_secs(3))?;
+    comparisons
+        .iter()
+        .try_for_each(|comparison| comparison.within(SCHEDULE_SHARE))?;
+    Ok(join(&comparisons))
+}
+
+fn block_io(client: &mut Client) -> Result<String> {
+    let device = LoopDevice::new(16 << 20)?;
+    let outcomes = scenario::block_io::compare(client, &device, 500)?;
+    outcomes
+        .iter()
+        .try_for_each(scenario::block_io::Outcome::equal)?;
+    drop(device);
+    let comparisons: Vec<_> = outcomes
+        .into_iter()
+        .map(|outcome| outcome.requests)
+        .collect();
+    Ok(join(&comparisons))
+}
+
+fn tcp_connections(client: &mut Client) -> Result<String> {
+    let comparisons = scenario::tcp::connections(client, 20)?;
+    comparisons
+        .iter()
+        .try_for_each(|comparison| comparison.equal(1.0))?;
+    Ok(join(&comparisons))
+}
+
+fn tcp_retransmissions(client: &mut Client) -> Result<String> {
+    let comparisons = scenario::tcp::retransmissions(client, 2, 1 << 20)?;
+    comparisons
+        .iter()
+        .try_for_each(|comparison| comparison.equal(1.0))?;
+    Ok(join(&comparisons))
+}
+
+/// The daemon ends in time and the kernel holds the programs that it held before.
+fn stop(daemon: &mut Daemon, before: &BTreeSet<u32>) -> Result<String> {
+    let during: BTreeSet<u32> = programs::loaded().difference(before).copied().collect();
+    ensure!(!during.is_empty(), "the daemon has no program loaded");
+    let (status, time) = daemon.stop(Signal::TERM)?;
+    ensure!(status.success(), "the daemon ended with {status}");
+    ensure!(
+        time < Duration::from_secs(1),
+        "the daemon took {:.1} s",
+        time.as_secs_f64()
+    );
+    programs::freed(&during)?;
+    Ok(format!(
+        "after {} ms, {} programs freed",
+        time.as_millis(),
+        during.len()
+    ))
+}
+
+fn join(comparisons: &[Comparison]) -> String {
+    let texts: Vec<String> = comparisons.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}

@@ -1,0 +1,71 @@
+//! The guest's file system: the daemon, its test, and what they need to run.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command::{output, text};
+use crate::vm::cpio::Archive;
+
+/// Where the guest finds the daemon.
+pub const DAEMON: &str = "/usr/bin/geophone";
+/// Where the guest finds its kernel modules, in the order of their names.
+pub const MODULES: &str = "/modules";
+
+/// Programs of this machine that the loads call.
+const TOOLS: [&str; 2] = ["ip", "nft"];
+const PATH: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Packs `daemon`, this very program as `/init`, and `modules`.
+pub fn pack(daemon: &Path, modules: &[PathBuf], scratch: &Path) -> Result<Vec<u8>> {
+    let mut archive = Archive::default();
+    for directory in ["dev", "proc", "sys", "tmp", "run"] {
+        archive.directory(directory);
+    }
+    let init = stripped(&std::env::current_exe()?, scratch)?;
+    let mut libraries = BTreeSet::new();
+    for (path, file) in [(DAEMON, stripped(daemon, scratch)?), ("/init", init)] {
+        archive.file(path, &fs::read(&file)?);
+        libraries.extend(shared_libraries(&file));
+    }
+    for tool in TOOLS {
+        let file = PATH.iter().map(|directory| Path::new(directory).join(tool));
+        let file = file.into_iter().find(|file| file.exists());
+        let file = file.with_context(|| format!("{tool}: install iproute2 and nftables"))?;
+        archive.file(&format!("/usr/bin/{tool}"), &fs::read(&file)?);
+        libraries.extend(shared_libraries(&file));
+    }
+    for library in libraries {
+        archive.file(&library, &fs::read(&library)?);
+    }
+    for module in modules {
+        let name = module
+            .file_name()
+            .context("a module without a name")?
+            .to_string_lossy();
+        archive.file(&format!("{MODULES}/{name}"), &fs::read(module)?);
+    }
+    Ok(archive.finish())
+}
+
+/// A copy without symbols: the guest unpacks all of it into its memory.
+fn stripped(program: &Path, scratch: &Path) -> Result<PathBuf> {
+    let name = program.file_name().context("a program without a name")?;
+    let copy = scratch.join(name);
+    output(Command::new("strip").arg("-o").arg(&copy).arg(program))?;
+    Ok(copy)
+}
+
+/// The libraries and the loader that `program` asks for; none if it is linked statically.
+fn shared_libraries(program: &Path) -> BTreeSet<String> {
+    let said = text(Command::new("ldd").arg(program)).unwrap_or_default();
+    let path = |line: &str| {
+        line.split_whitespace()
+            .find(|word| word.starts_with('/'))
+            .map(str::to_owned)
+    };
+    said.lines().filter_map(path).collect()
+}

@@ -1,0 +1,123 @@
+//! Debian's kernels, fetched once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::apt::Suite;
+use crate::vm::modules::Modules;
+
+/// What the guest's loads need that a kernel may have as modules. The first is not among
+/// the dependencies of nf_tables, which asks for a checksum by its name when it starts.
+const MODULES: [&str; 5] = ["crc32c_generic", "loop", "veth", "nf_tables", "nft_numgen"];
+
+/// The kernels that the project promises to run on.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kernel {
+    /// Linux 5.10, of Debian 11
+    Bullseye,
+    /// Linux 6.1, of Debian 12
+    Bookworm,
+    /// Linux 6.12, of Debian 13
+    Trixie,
+    /// The newest Linux that Debian has
+    Sid,
+}
+
+impl Kernel {
+    pub fn suite(self) -> &'static str {
+        match self {
+            Self::Bullseye => "bullseye",
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+            Self::Sid => "sid",
+        }
+    }
+}
+
+/// A kernel on this machine's disk.
+pub struct Files {
+    pub image: PathBuf,
+    /// In the order to load them.
+    pub modules: Vec<PathBuf>,
+}
+
+impl Files {
+    /// The kernel below `directory`, fetched unless it is there.
+    pub fn provide(kernel: Kernel, directory: &Path) -> Result<Self> {
+        let place = directory.join("kernel");
+        if !place.exists() {
+            fetch(kernel, directory, &place)
+                .with_context(|| format!("fetching the kernel of {}", kernel.suite()))?;
+        }
+        let mut modules = fs::read_dir(place.join("modules"))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<_>>>()?;
+        modules.sort();
+        Ok(Self {
+            image: place.join("vmlinuz"),
+            modules,
+        })
+    }
+}
+
+fn fetch(kernel: Kernel, directory: &Path, place: &Path) -> Result<()> {
+    let suite = Suite::open(kernel.suite(), &directory.join("apt"))?;
+    let scratch = directory.join("unpacked");
+    suite.unpack(&packages(&suite)?, &scratch)?;
+
+    let partial = directory.join("kernel.partial");
+    fs::create_dir_all(partial.join("modules"))?;
+    fs::copy(image(&scratch)?, partial.join("vmlinuz"))?;
+    let collected = Modules::find(&scratch)?.collect(&MODULES)?;
+    for (number, (name, contents)) in collected.iter().enumerate() {
+        fs::write(
+            partial
+                .join("modules")
+                .join(format!("{number:02}-{name}.ko")),
+            contents,
+        )?;
+    }
+    // Only now is it complete, and only now does it get the name that is looked for.
+    fs::rename(&partial, place)?;
+    fs::remove_dir_all(&scratch)?;
+    fs::remove_dir_all(directory.join("apt"))?;
+    Ok(())
+}
+
+/// The packages that `linux-image-amd64` stands for. Newer suites keep the image and the
+/// modules in packages of their own.
+fn packages(suite: &Suite) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut pending = vec!["linux-image-amd64".to_owned()];
+    while let Some(package) = pending.pop() {
+        for dependency in suite.dependencies(&package)? {
+            let of_kernel = dependency.starts_with("linux-") && dependency.ends_with("-amd64");
+            if of_kernel && !found.contains(&dependency) {
+                found.push(dependency.clone());
+                pending.push(dependency);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// `/boot/vmlinuz-RELEASE` or, newer, `/usr/lib/modules/RELEASE/vmlinuz`.
+fn image(unpacked: &Path) -> Result<PathBuf> {
+    let mut pending = vec![unpacked.join("boot"), unpacked.join("usr/lib/modules")];
+    while let Some(directory) = pending.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with("vmlinuz") {
+                return Ok(entry.path());
+            }
+            if entry.file_type()?.is_dir() && name != "kernel" {
+                pending.push(entry.path());
+            }
+        }
+    }
+    anyhow::bail!("no vmlinuz in the packages")
+}

@@ -1,0 +1,152 @@
+//! `cargo xtask vm-test`: the daemon on every kernel it promises to run on.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use clap::ValueEnum;
+
+use crate::guest::report::{Check, Outcome, parse};
+use crate::release;
+use crate::vm::image::pack;
+use crate::vm::kernel::{Files, Kernel};
+use crate::vm::machine::{self, Machine};
+
+/// Boot Debian's kernels in qemu and test the daemon on each
+///
+/// Kernels are fetched with apt once and kept under target/vm/, with the console of the
+/// last boot. Needs qemu-system-x86, iproute2, nftables, xz-utils and binutils.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Kernel to boot; may be repeated [default: all]
+    #[arg(long = "kernel", value_name = "NAME")]
+    kernels: Vec<Kernel>,
+    /// Daemon to test [default: a release build of this tree]
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+    /// Machines at a time [default: one per core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Seconds after which a machine is switched off
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    timeout: u64,
+}
+
+struct Boot {
+    kernel: Kernel,
+    took: Duration,
+    result: Result<Vec<Check>>,
+}
+
+pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+    let binary = release::binary(root, arguments.binary.as_deref())?;
+    let kernels = match arguments.kernels.as_slice() {
+        [] => Kernel::value_variants().to_vec(),
+        some => some.to_vec(),
+    };
+    let cores = thread::available_parallelism()?.get();
+    let jobs = arguments.jobs.unwrap_or(cores).clamp(1, kernels.len());
+    let limit = Duration::from_secs(arguments.timeout);
+
+    let pending = Mutex::new(VecDeque::from(kernels.clone()));
+    let boots = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some(kernel) = lock(&pending).pop_front() {
+                    let start = Instant::now();
+                    let result = boot(root, kernel, &binary, limit);
+                    let boot = Boot {
+                        kernel,
+                        took: start.elapsed(),
+                        result,
+                    };
+                    println!("{:<10} done after {:.0?}", kernel.suite(), boot.took);
+                    lock(&boots).push(boot);
+                }
+            });
+        }
+    });
+    let mut boots = boots.into_inner().unwrap_or_else(PoisonError::into_inner);
+    boots.sort_by_key(|boot| kernels.iter().position(|kernel| *kernel == boot.kernel));
+    print_table(&boots);
+    judge(root, &boots)
+}
+
+fn boot(root: &Path, kernel: Kernel, binary: &Path, limit: Duration) -> Result<Vec<Check>> {
+    let directory = directory(root, kernel);
+    fs::create_dir_all(&directory)?;
+    let files = Files::provide(kernel, &directory)?;
+    let file_system = directory.join("initramfs.cpio");
+    fs::write(&file_system, pack(binary, &files.modules, &directory)?)?;
+    let console = directory.join("console.log");
+    let machine = Machine {
+        image: files.image,
+        file_system,
+        console,
+        limit,
+    };
+    let checks = parse(&machine.run()?);
+    ensure!(
+        checks.iter().any(|check| check.name == "finished"),
+        "the machine ended before the tests did"
+    );
+    Ok(checks)
+}
+
+fn print_table(boots: &[Boot]) {
+    println!("\n{:<10} {:<24} {:<5} detail", "kernel", "check", "");
+    for boot in boots {
+        match &boot.result {
+            Ok(checks) => {
+                for Check {
+                    name,
+                    outcome,
+                    detail,
+                } in checks
+                {
+                    println!(
+                        "{:<10} {name:<24} {outcome:<5} {detail}",
+                        boot.kernel.suite()
+                    );
+                }
+            }
+            Err(error) => println!("{:<10} {:<24} FAIL  {error:#}", boot.kernel.suite(), "boot"),
+        }
+    }
+    println!();
+}
+
+fn judge(root: &Path, boots: &[Boot]) -> Result<()> {
+    let bad = |boot: &&Boot| match &boot.result {
+        Ok(checks) => checks.iter().any(|check| check.outcome == Outcome::Fail),
+        Err(_) => true,
+    };
+    let failed: Vec<Kernel> = boots.iter().filter(bad).map(|boot| boot.kernel).collect();
+    for kernel in &failed {
+        let console = directory(root, *kernel).join("console.log");
+        eprintln!("--- the end of {}", console.display());
+        let text = machine::read(&console).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines
+            .iter()
+            .skip(lines.len().saturating_sub(40))
+            .for_each(|line| eprintln!("{line}"));
+    }
+    match failed.len() {
+        0 => Ok(()),
+        count => bail!("{count} of {} kernels failed", boots.len()),
+    }
+}
+
+fn directory(root: &Path, kernel: Kernel) -> PathBuf {
+    root.join("target/vm").join(kernel.suite())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
