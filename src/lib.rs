@@ -5,4 +5,12 @@
 
 #![deny(unsafe_code)]
 
+pub mod discover;
+pub mod document;
+pub mod export;
+pub mod http;
+pub mod introspect;
+pub mod kernel;
+pub mod module;
 pub mod snapshot;
+pub mod sweep;

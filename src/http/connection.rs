@@ -1,0 +1,58 @@
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::Source;
+use super::guard::{Guard, Phase};
+use super::handler::Handler;
+use super::limits::{HEADER_BYTES, HEADER_COUNT, Limits};
+use super::stop::Stop;
+
+/// Room for a request's head and for what a client sends ahead of it.
+const BUFFER_BYTES: usize = 4 * HEADER_BYTES;
+
+/// Serves one connection until its client leaves or breaks a limit, or it is to stop and the
+/// running response is out.
+pub(super) async fn serve<S: Source>(
+    stream: TcpStream,
+    handler: Arc<Handler<S>>,
+    limits: Arc<Limits>,
+    stop: Stop,
+) {
+    let phase = Arc::new(Phase::default());
+    let service = service_fn(|request| {
+        let (handler, phase) = (Arc::clone(&handler), Arc::clone(&phase));
+        async move {
+            phase.begin_serving();
+            let response = handler.handle(request).await;
+            phase.end_serving();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let io = TokioIo::new(Guard::new(stream, Arc::clone(&phase), limits));
+    let connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_header_size(HEADER_BYTES)
+        .max_headers(HEADER_COUNT)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(io, service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.given() => {
+            if phase.is_fresh() {
+                return;
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended early");
+    }
+}

@@ -1,0 +1,148 @@
+//! Listening sockets.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+
+use super::limits::BACKLOG;
+
+/// Why the server cannot listen.
+#[derive(Debug, Error)]
+pub enum BindError {
+    #[error("no address to listen on: set web.listen_addresses or --web.listen-address")]
+    NoAddress,
+    #[error(
+        "address in use: another process listens on {0} (`ss -ltnp 'sport = :{port}'` shows which); stop it, or set web.listen_addresses or --web.listen-address to a free port", port = .0.port()
+    )]
+    InUse(SocketAddr),
+    #[error(
+        "not allowed to listen on {0}: ports below 1024 need CAP_NET_BIND_SERVICE; grant it, or set web.listen_addresses or --web.listen-address to a higher port"
+    )]
+    Denied(SocketAddr),
+    #[error(
+        "this machine has no address {ip}: set web.listen_addresses or --web.listen-address to one that `ip address` lists, or to [::]:{port} for all", ip = .0.ip(), port = .0.port()
+    )]
+    NotLocal(SocketAddr),
+    #[error("cannot listen on {address}: {source}")]
+    Other {
+        address: SocketAddr,
+        source: io::Error,
+    },
+}
+
+impl BindError {
+    fn new(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::InUse(address),
+            io::ErrorKind::PermissionDenied => Self::Denied(address),
+            io::ErrorKind::AddrNotAvailable => Self::NotLocal(address),
+            _ => Self::Other { address, source },
+        }
+    }
+}
+
+/// Listens on every address, or on none. `[::]` takes IPv4 too, unless `0.0.0.0` with the
+/// same port is listed beside it, and becomes `0.0.0.0` where the kernel has no IPv6.
+pub(super) fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
+    if addresses.is_empty() {
+        return Err(BindError::NoAddress);
+    }
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let all_of_4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+        let beside_4 = address.port() != 0 && addresses.contains(&all_of_4);
+        match open(address, beside_4) {
+            Err(error) if is_all_of_6(address) && lacks_ipv6(&error) => {
+                if !beside_4 {
+                    let listener = open(all_of_4, false);
+                    listeners.push(listener.map_err(|error| BindError::new(all_of_4, error))?);
+                }
+            }
+            listener => {
+                listeners.push(listener.map_err(|error| BindError::new(address, error))?);
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+fn open(address: SocketAddr, only_6: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(only_6)?;
+    }
+    // A restart must not wait for the connections of the process before it.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn is_all_of_6(address: SocketAddr) -> bool {
+    matches!(address.ip(), IpAddr::V6(ip) if ip.is_unspecified())
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn all_of_ipv6_answers_ipv4_too() {
+        let listeners = listen(&[address("[::]:0")]).unwrap();
+        let port = listeners[0].local_addr().unwrap().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    }
+
+    #[test]
+    fn both_wildcards_can_be_listed() {
+        let port = listen(&[address("127.0.0.1:0")]).unwrap()[0]
+            .local_addr()
+            .unwrap()
+            .port();
+        let both = [format!("[::]:{port}"), format!("0.0.0.0:{port}")].map(|text| address(&text));
+        let listeners = listen(&both).unwrap();
+        assert!(!listeners.is_empty());
+    }
+
+    #[test]
+    fn errors_name_the_address_and_the_remedy() {
+        assert!(matches!(listen(&[]), Err(BindError::NoAddress)));
+
+        let taken = listen(&[address("127.0.0.1:0")]).unwrap()[0]
+            .try_clone()
+            .unwrap();
+        let taken = taken.local_addr().unwrap();
+        let holder = listen(&[taken]).unwrap();
+        let text = listen(&[taken]).unwrap_err().to_string();
+        assert!(
+            text.contains(&format!("another process listens on {taken}")),
+            "{text}"
+        );
+        assert!(text.contains("--web.listen-address"), "{text}");
+        drop(holder);
+
+        let text = listen(&[address("192.0.2.1:0")]).unwrap_err().to_string();
+        assert!(text.contains("no address 192.0.2.1"), "{text}");
+    }
+}

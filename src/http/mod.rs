@@ -1,0 +1,26 @@
+//! The web side: listeners, routes, content negotiation and the bounds that keep a daemon
+//! with kernel privileges small and responsive whatever its clients do.
+
+mod accept;
+mod accept_encoding;
+mod connection;
+mod counters;
+mod deadline;
+mod filter;
+mod guard;
+mod handler;
+mod limits;
+mod listen;
+mod media_range;
+mod pages;
+mod response;
+mod scrape;
+mod server;
+mod source;
+mod stop;
+
+pub use counters::Counters;
+pub use limits::Limits;
+pub use listen::BindError;
+pub use server::{Server, ServerConfig};
+pub use source::{MapStatus, ModuleStatus, ProgramStatus, Source, Status};

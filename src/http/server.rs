@@ -1,0 +1,153 @@
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::counters::{Counters, Refusal};
+use super::handler::Handler;
+use super::limits::{ACCEPT_PAUSE, Limits};
+use super::listen::{BindError, listen};
+use super::stop::{self, Stop};
+use super::{Source, connection};
+use crate::export::prometheus::Exposition;
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    pub listen_addresses: Vec<SocketAddr>,
+    /// Where the metrics are, such as `/metrics`.
+    pub telemetry_path: String,
+    /// Scrapes at once; 0 for any number.
+    pub max_requests: usize,
+    pub exposition: Exposition,
+    pub limits: Limits,
+    /// Shared with whoever puts [`Counters::families`] into the snapshot.
+    pub counters: Arc<Counters>,
+}
+
+/// A server that listens, but does not answer before it [runs](Self::run).
+pub struct Server<S> {
+    listeners: Vec<TcpListener>,
+    handler: Arc<Handler<S>>,
+    limits: Arc<Limits>,
+}
+
+impl<S: Source> Server<S> {
+    /// Begins to listen on all addresses.
+    ///
+    /// # Errors
+    /// When one of them cannot be had; then none is listened on.
+    pub fn bind(config: &ServerConfig, source: Arc<S>) -> Result<Self, BindError> {
+        Ok(Self {
+            listeners: listen(&config.listen_addresses)?,
+            handler: Arc::new(Handler::new(config, source)),
+            limits: Arc::new(config.limits.clone()),
+        })
+    }
+
+    /// The addresses listened on, with the ports that the kernel chose for port 0.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+
+    /// Serves until `shutdown` resolves and running responses are out, or too late. Needs
+    /// tokio with I/O and time.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch a listener.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+        let (sender, stop) = stop::channel();
+        let open = Arc::new(Semaphore::new(self.limits.connections));
+        let mut accepting = JoinSet::new();
+        for listener in self.listeners {
+            let acceptor = Acceptor {
+                listener: tokio::net::TcpListener::from_std(listener)?,
+                handler: Arc::clone(&self.handler),
+                limits: Arc::clone(&self.limits),
+                open: Arc::clone(&open),
+                stop: stop.clone(),
+            };
+            accepting.spawn(acceptor.run());
+        }
+        shutdown.await;
+        sender.stop();
+        while accepting.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+struct Acceptor<S> {
+    listener: tokio::net::TcpListener,
+    handler: Arc<Handler<S>>,
+    limits: Arc<Limits>,
+    /// Connections that may still be opened, through all listeners.
+    open: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl<S: Source> Acceptor<S> {
+    async fn run(self) {
+        let mut stopped = pin!(self.stop.clone().given());
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => self.serve(stream, &mut connections),
+                    Err(error) => self.recover(&error).await,
+                },
+                Some(_) = connections.join_next() => {}
+                () = &mut stopped => break,
+            }
+        }
+        let Self {
+            listener, limits, ..
+        } = self;
+        drop(listener);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        if timeout(limits.shutdown_grace, drained).await.is_err() {
+            tracing::info!("connections that did not end in time were cut");
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, connections: &mut JoinSet<()>) {
+        let Ok(place) = Arc::clone(&self.open).try_acquire_owned() else {
+            self.handler.counters.refused(Refusal::Limit);
+            return;
+        };
+        // Responses are written whole; waiting to fill packets would only delay them. A
+        // socket that refuses still serves.
+        let _ = stream.set_nodelay(true);
+        let serving = connection::serve(
+            stream,
+            Arc::clone(&self.handler),
+            Arc::clone(&self.limits),
+            self.stop.clone(),
+        );
+        connections.spawn(async move {
+            serving.await;
+            drop(place);
+        });
+    }
+
+    /// A client that left while it waited is no fault of ours; a shortage passes.
+    async fn recover(&self, error: &std::io::Error) {
+        use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+        if matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionReset | Interrupted
+        ) {
+            return;
+        }
+        self.handler.counters.refused(Refusal::Accept);
+        tracing::warn!(%error, "cannot accept a connection");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}

@@ -1,0 +1,234 @@
+//! Layouts of map keys and values, read from the object's own BTF.
+//!
+//! A map's definition is a variable in `.maps` whose structure has pointers named `key` and
+//! `value`, and numbers such as `max_entries` as the lengths of arrays pointed to.
+
+use std::collections::BTreeMap;
+
+use geophone_histogram::{Histogram, SLOTS};
+
+use super::btf::{Btf, BtfError, Kind, Type};
+use super::object::{Object, ObjectError};
+
+/// Nesting of arrays in a field that is still understood.
+const MAX_DIMENSIONS: usize = 8;
+
+/// Layout of one map's entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapLayout {
+    /// Entries the object asks for.
+    pub max_entries: u32,
+    /// Size of a key in bytes.
+    pub key_size: usize,
+    /// Fields of the key, by offset; a key that is one number has one field without a name.
+    pub key: Vec<Field>,
+    /// Size of one CPU's value in bytes.
+    pub value_size: usize,
+    /// Fields of the value, by offset; a value that is no structure is one field without a name.
+    pub value: Vec<Field>,
+}
+
+/// A field of a key or value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    /// Bytes from the start of the key or value.
+    pub offset: usize,
+    /// Size in bytes.
+    pub size: usize,
+    pub shape: Shape,
+}
+
+/// What a field is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A u64.
+    Cell,
+    /// That many u64; of several dimensions, outermost first.
+    Array(usize),
+    /// A [`Histogram`].
+    Histogram,
+    /// That many histograms.
+    Histograms(usize),
+    /// Anything else, such as a u32 or what a probe keeps for itself.
+    Opaque,
+}
+
+/// Why the maps of an object cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    #[error("the object's .BTF: {0}")]
+    Btf(#[from] BtfError),
+    #[error(
+        "map {0} has no BTF definition with key and value types: \
+         declare it with aya_ebpf::btf_maps and #[btf_map]"
+    )]
+    NoDefinition(String),
+    #[error(
+        "field {field} of map {map}: its Histogram is {size} bytes, not {expected}: \
+         build the object with this version of geophone-histogram",
+        expected = size_of::<Histogram>()
+    )]
+    Histogram {
+        map: String,
+        field: String,
+        size: usize,
+    },
+}
+
+impl MapLayout {
+    /// The value's field of this name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.value.iter().find(|field| field.name == name)
+    }
+}
+
+/// Layouts of all maps in `.maps` of an object file, by name.
+pub fn layouts(object: &[u8]) -> Result<BTreeMap<String, MapLayout>, LayoutError> {
+    let object = Object::parse(object)?;
+    let names = object.map_names();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let btf = object.btf()?;
+    names
+        .into_iter()
+        .map(|name| {
+            let layout = Reader {
+                btf: &btf,
+                map: name,
+            }
+            .layout()?;
+            Ok((name.to_owned(), layout))
+        })
+        .collect()
+}
+
+struct Reader<'a> {
+    btf: &'a Btf,
+    map: &'a str,
+}
+
+impl Reader<'_> {
+    fn layout(&self) -> Result<MapLayout, LayoutError> {
+        let undefined = || LayoutError::NoDefinition(self.map.to_owned());
+        let variable = self.btf.named(self.map, |kind| kind == Kind::Var).next();
+        let definition = variable
+            .and_then(|found| found.referenced())
+            .ok_or_else(undefined)?;
+        let definition = self
+            .btf
+            .unaliased(definition)?
+            .filter(Type::is_composite)
+            .ok_or_else(undefined)?;
+        let key = self.pointee(&definition, "key")?.ok_or_else(undefined)?;
+        let value = self.pointee(&definition, "value")?.ok_or_else(undefined)?;
+        let max_entries = match self.pointee(&definition, "max_entries")? {
+            Some(id) => self.btf.unaliased(id)?.and_then(|found| found.array()),
+            None => None,
+        };
+        Ok(MapLayout {
+            max_entries: max_entries.map_or(0, |array| array.length),
+            key_size: size(self.btf, key)?,
+            key: self.fields(key)?,
+            value_size: size(self.btf, value)?,
+            value: self.fields(value)?,
+        })
+    }
+
+    /// The type that the definition's member `name` points to.
+    fn pointee(&self, definition: &Type<'_>, name: &str) -> Result<Option<u32>, LayoutError> {
+        let member = definition
+            .members()
+            .find(|member| self.btf.member_name(member) == name);
+        let Some(member) = member else {
+            return Ok(None);
+        };
+        let pointer = self.btf.unaliased(member.type_id)?;
+        Ok(pointer
+            .filter(|found| found.kind == Kind::Ptr)
+            .and_then(|found| found.referenced()))
+    }
+
+    fn fields(&self, id: u32) -> Result<Vec<Field>, LayoutError> {
+        let structure = self.btf.unaliased(id)?;
+        let structure = structure.filter(|found| found.kind == Kind::Struct);
+        let Some(structure) = structure.filter(|found| !self.is_histogram(found)) else {
+            return Ok(vec![self.field(String::new(), 0, id)?]);
+        };
+        structure
+            .members()
+            .map(|member| {
+                let name = self.btf.member_name(&member).to_owned();
+                let offset = usize::try_from(member.bit_offset / 8).unwrap_or(usize::MAX);
+                self.field(name, offset, member.type_id)
+            })
+            .collect()
+    }
+
+    fn field(&self, name: String, offset: usize, id: u32) -> Result<Field, LayoutError> {
+        let mut element = id;
+        let mut count = None;
+        for _ in 0..MAX_DIMENSIONS {
+            let Some(array) = self.btf.unaliased(element)?.and_then(|found| found.array()) else {
+                break;
+            };
+            count = Some(
+                count
+                    .unwrap_or(1_usize)
+                    .saturating_mul(array.length as usize),
+            );
+            element = array.element;
+        }
+        let shape = match self.btf.unaliased(element)? {
+            Some(found) if found.kind == Kind::Int && found.size() == Some(8) => {
+                count.map_or(Shape::Cell, Shape::Array)
+            }
+            Some(found) if self.is_histogram(&found) => {
+                let size = size(self.btf, found.id)?;
+                if size != size_of::<Histogram>() {
+                    return Err(LayoutError::Histogram {
+                        map: self.map.to_owned(),
+                        field: name,
+                        size,
+                    });
+                }
+                count.map_or(Shape::Histogram, Shape::Histograms)
+            }
+            _ => Shape::Opaque,
+        };
+        Ok(Field {
+            name,
+            offset,
+            size: size(self.btf, id)?,
+            shape,
+        })
+    }
+
+    /// A structure named `Histogram` with the members `sum` and `slots`.
+    fn is_histogram(&self, found: &Type<'_>) -> bool {
+        let names = || found.members().map(|member| self.btf.member_name(&member));
+        found.kind == Kind::Struct
+            && self.btf.name(found) == "Histogram"
+            && names().eq(["sum", "slots"])
+    }
+}
+
+fn size(btf: &Btf, id: u32) -> Result<usize, BtfError> {
+    Ok(usize::try_from(btf.size_of(id)?).unwrap_or(usize::MAX))
+}
+
+impl Shape {
+    /// Number of u64 in the field; 0 where it is not made of them.
+    pub fn words(self) -> usize {
+        match self {
+            Self::Cell => 1,
+            Self::Array(length) => length,
+            Self::Histogram => 1 + SLOTS,
+            Self::Histograms(length) => length.saturating_mul(1 + SLOTS),
+            Self::Opaque => 0,
+        }
+    }
+}

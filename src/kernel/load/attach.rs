@@ -1,0 +1,145 @@
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use aya::programs::{
+    BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint,
+};
+
+use super::refusal::Refusal;
+use super::{Alternative, Attach, KernelBtf};
+use crate::kernel::stats::ProgramInfo;
+
+/// A program at its hook, until this is dropped.
+pub struct Attached {
+    /// Position of the alternative that was taken; 0 is the best.
+    pub alternative: usize,
+    pub function: String,
+    /// Such as `tp_btf/sched_switch`.
+    pub hook: String,
+    program: OwnedFd,
+    /// One of aya's links, of which there is a type for each kind of program. Dropping it
+    /// detaches the program.
+    _link: Box<dyn Any + Send + Sync>,
+}
+
+impl Attached {
+    /// What the kernel tells of the program now.
+    pub fn info(&self) -> io::Result<ProgramInfo> {
+        ProgramInfo::of(self.program.as_fd())
+    }
+}
+
+impl fmt::Debug for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attached")
+            .field("function", &self.function)
+            .field("hook", &self.hook)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Loads a program and attaches it as `alternative` says.
+pub(super) fn attach(
+    program: &mut Program,
+    index: usize,
+    alternative: &Alternative,
+    kernel: &KernelBtf,
+) -> Result<Attached, Refusal> {
+    precheck(alternative, kernel)?;
+    let (program, link) = hook(program, alternative, kernel)?;
+    Ok(Attached {
+        alternative: index,
+        function: alternative.function.clone(),
+        hook: alternative.hook(),
+        program,
+        _link: link,
+    })
+}
+
+/// What can be said better before the kernel is asked.
+fn precheck(alternative: &Alternative, kernel: &KernelBtf) -> Result<(), Refusal> {
+    let target = &alternative.target;
+    if target.is_empty() || target.contains('\0') {
+        return Err(Refusal::failed("the target has no name"));
+    }
+    if alternative.attach == Attach::TpBtf {
+        let known = kernel
+            .reader()
+            .tracepoint(target)
+            .map_err(|e| Refusal::failed(e.to_string()))?;
+        if known.is_none() {
+            return Err(Refusal::unsupported(format!(
+                "the kernel has no tracepoint {target}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+type Hooked = (OwnedFd, Box<dyn Any + Send + Sync>);
+
+fn hook(
+    program: &mut Program,
+    alternative: &Alternative,
+    kernel: &KernelBtf,
+) -> Result<Hooked, Refusal> {
+    let target = alternative.target.as_str();
+    let btf = || {
+        kernel
+            .loader()
+            .map_err(|error| Refusal::failed(error.to_string()))
+    };
+    // aya gives every kind of program a type of its own, with the same methods.
+    macro_rules! hooked {
+        ($kind:ty, $load:expr, $attach:expr) => {{
+            let program: &mut $kind = program.try_into().map_err(|_| {
+                Refusal::failed(format!(
+                    "function {} is not a {} program in the object",
+                    alternative.function, alternative.attach
+                ))
+            })?;
+            let load: &dyn Fn(&mut $kind) -> Result<(), ProgramError> = &$load;
+            let refused = |error: ProgramError| Refusal::from_aya(&error, alternative);
+            load(program).map_err(refused)?;
+            let id = $attach(program).map_err(refused)?;
+            let link = program.take_link(id).map_err(refused)?;
+            let fd = program.fd().map_err(refused)?.as_fd().try_clone_to_owned();
+            let fd = fd.map_err(|error| Refusal::failed(error.to_string()))?;
+            Ok((fd, Box::new(link)))
+        }};
+    }
+    match alternative.attach {
+        Attach::TpBtf => {
+            let btf = btf()?;
+            hooked!(
+                BtfTracePoint,
+                |it| it.load(target, btf),
+                |it: &mut BtfTracePoint| it.attach()
+            )
+        }
+        Attach::RawTp => {
+            hooked!(
+                RawTracePoint,
+                RawTracePoint::load,
+                |it: &mut RawTracePoint| it.attach(target)
+            )
+        }
+        Attach::Tracepoint => {
+            let (category, name) = target.split_once('/').ok_or_else(|| {
+                Refusal::failed(format!("the target {target} is not category/tracepoint"))
+            })?;
+            hooked!(TracePoint, TracePoint::load, |it: &mut TracePoint| it
+                .attach(category, name))
+        }
+        Attach::Fentry => {
+            let btf = btf()?;
+            hooked!(FEntry, |it| it.load(target, btf), |it: &mut FEntry| it
+                .attach())
+        }
+        Attach::Kprobe => {
+            hooked!(KProbe, KProbe::load, |it: &mut KProbe| it.attach(target, 0))
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Loading a module's object and attaching its programs. The only place that knows aya.
+
+mod attach;
+mod error;
+mod kernel_btf;
+mod plan;
+mod refusal;
+
+pub use attach::Attached;
+pub use error::LoadError;
+pub use kernel_btf::KernelBtf;
+pub use plan::{Alternative, Attach, Plan, ProgramPlan};
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd as _;
+
+use aya::maps::Map;
+use aya::{Ebpf, EbpfLoader};
+
+use super::declare::{Answers, Declarations};
+use super::layout::layouts;
+use super::map::{MapError, MapHandle};
+use super::object::Object;
+use super::process::raise_memory_limit;
+use refusal::Refusal;
+
+/// A loaded module. Dropping it detaches its programs and frees its maps.
+#[derive(Debug)]
+pub struct Module {
+    /// In the order of the plan.
+    pub programs: Vec<Program>,
+    /// Hash and array maps of the object, by name.
+    pub maps: BTreeMap<String, MapHandle>,
+}
+
+/// A program of a module, and what became of it.
+#[derive(Debug)]
+pub struct Program {
+    pub name: String,
+    pub state: ProgramState,
+}
+
+#[derive(Debug)]
+pub enum ProgramState {
+    Attached(Attached),
+    /// This kernel does not offer what the program needs.
+    Unsupported {
+        reason: String,
+    },
+    /// It should have worked.
+    Failed {
+        reason: String,
+    },
+}
+
+/// Loads modules, one after the other.
+pub struct Loader<'a> {
+    kernel: &'a KernelBtf,
+    // One for all: making one costs a reading of the kernel's type information.
+    loader: EbpfLoader<'a>,
+}
+
+impl<'a> Loader<'a> {
+    /// Prepares for loading, and lifts the limit of locked memory where that is allowed.
+    pub fn new(kernel: &'a KernelBtf) -> Result<Self, LoadError> {
+        raise_memory_limit();
+        let mut loader = EbpfLoader::new();
+        loader.btf(Some(kernel.loader()?));
+        Ok(Self { kernel, loader })
+    }
+
+    /// Loads an object and attaches its programs. A program that does not load or attach
+    /// costs only itself; an error here is one of the object or the plan, or means that
+    /// nothing at all can be loaded.
+    pub fn load(&mut self, object: &'a [u8], plan: &Plan) -> Result<Module, LoadError> {
+        let parsed = Object::parse(object)?;
+        let declarations = Declarations::find(&parsed)?;
+        check_functions(&declarations, plan)?;
+        let answers = declarations.answer(self.kernel.reader());
+        let mut patched = object.to_vec();
+        answers.write(&mut patched);
+        write_globals(&parsed, plan, &mut patched)?;
+        self.size_maps(&parsed, object, plan)?;
+
+        let mut ebpf = self.loader.load(&patched)?;
+        let maps = handles(&ebpf, &parsed)?;
+        let programs = plan
+            .programs
+            .iter()
+            .map(|program| Program {
+                name: program.name.clone(),
+                state: self.start(&mut ebpf, program, plan.force_alternative, &answers),
+            })
+            .collect();
+        Ok(Module { programs, maps })
+    }
+
+    /// Sets the size of every map of the object: the loader keeps what was set for the last.
+    fn size_maps(
+        &mut self,
+        parsed: &Object<'a>,
+        object: &[u8],
+        plan: &Plan,
+    ) -> Result<(), LoadError> {
+        let layouts = layouts(object)?;
+        for (name, _) in &plan.map_entries {
+            if !layouts.contains_key(name) {
+                return Err(LoadError::NoMap(name.clone()));
+            }
+        }
+        for name in parsed.map_names() {
+            let planned = plan.map_entries.iter().rev().find(|(map, _)| map == name);
+            let asked = layouts.get(name).map_or(0, |layout| layout.max_entries);
+            self.loader
+                .map_max_entries(name, planned.map_or(asked, |&(_, entries)| entries));
+        }
+        Ok(())
+    }
+
+    fn start(
+        &self,
+        ebpf: &mut Ebpf,
+        plan: &ProgramPlan,
+        forced: Option<usize>,
+        answers: &Answers<'_>,
+    ) -> ProgramState {
+        let mut refusals: Vec<(String, Refusal)> = Vec::new();
+        for (index, alternative) in plan.to_try(forced) {
+            match self.try_one(ebpf, index, alternative, answers) {
+                Ok(attached) => return ProgramState::Attached(attached),
+                Err(refusal) => refusals.push((alternative.hook(), refusal)),
+            }
+        }
+        let reason = match refusals.as_slice() {
+            [] => "it has no alternatives".to_owned(),
+            [(_, only)] => only.reason.clone(),
+            several => {
+                let each = several
+                    .iter()
+                    .map(|(hook, each)| format!("{hook}: {}", each.reason));
+                each.collect::<Vec<_>>().join("; ")
+            }
+        };
+        if refusals.iter().all(|(_, refusal)| refusal.unsupported) {
+            ProgramState::Unsupported { reason }
+        } else {
+            ProgramState::Failed { reason }
+        }
+    }
+
+    fn try_one(
+        &self,
+        ebpf: &mut Ebpf,
+        index: usize,
+        alternative: &Alternative,
+        answers: &Answers<'_>,
+    ) -> Result<Attached, Refusal> {
+        let missing: Vec<String> = answers
+            .missing(&alternative.function)
+            .map(ToString::to_string)
+            .collect();
+        if !missing.is_empty() {
+            return Err(Refusal::unsupported(missing.join("; ")));
+        }
+        let program = ebpf.program_mut(&alternative.function).ok_or_else(|| {
+            Refusal::failed(format!(
+                "function {} is not a program",
+                alternative.function
+            ))
+        })?;
+        attach::attach(program, index, alternative, self.kernel)
+    }
+}
+
+impl Program {
+    /// How it is attached, if it is.
+    pub fn attached(&self) -> Option<&Attached> {
+        match &self.state {
+            ProgramState::Attached(attached) => Some(attached),
+            _ => None,
+        }
+    }
+
+    /// Why it is not attached, if it is not.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.state {
+            ProgramState::Attached(_) => None,
+            ProgramState::Unsupported { reason } | ProgramState::Failed { reason } => Some(reason),
+        }
+    }
+}
+
+fn check_functions(declarations: &Declarations, plan: &Plan) -> Result<(), LoadError> {
+    for program in &plan.programs {
+        for Alternative { function, .. } in &program.alternatives {
+            if !declarations.has_function(function) {
+                let (program, function) = (program.name.clone(), function.clone());
+                return Err(LoadError::NoFunction { program, function });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_globals(object: &Object<'_>, plan: &Plan, bytes: &mut [u8]) -> Result<(), LoadError> {
+    let globals = object.globals();
+    for (name, value) in &plan.globals {
+        let global = globals.iter().find(|global| global.name == name);
+        let place = global
+            .and_then(|global| bytes.get_mut(global.range.clone()))
+            .ok_or_else(|| LoadError::NoGlobal(name.clone()))?;
+        let (kept, lost) = value.split_at_checked(place.len()).unwrap_or((value, &[]));
+        if lost.iter().any(|&byte| byte != 0) {
+            return Err(LoadError::GlobalWidth {
+                name: name.clone(),
+                value: format!("{value:?}"),
+                width: place.len(),
+            });
+        }
+        for (index, place) in place.iter_mut().enumerate() {
+            *place = kept.get(index).copied().unwrap_or(0);
+        }
+    }
+    Ok(())
+}
+
+fn handles(ebpf: &Ebpf, object: &Object<'_>) -> Result<BTreeMap<String, MapHandle>, LoadError> {
+    let mut handles = BTreeMap::new();
+    for name in object.map_names() {
+        let Some(map) = ebpf.map(name) else { continue };
+        let (Map::Array(data)
+        | Map::PerCpuArray(data)
+        | Map::HashMap(data)
+        | Map::PerCpuHashMap(data)
+        | Map::LruHashMap(data)
+        | Map::PerCpuLruHashMap(data)) = map
+        else {
+            continue;
+        };
+        let failed = |source: io::Error| MapError {
+            map: name.to_owned(),
+            operation: "keep its descriptor",
+            source,
+        };
+        let fd = data.fd().as_fd().try_clone_to_owned().map_err(failed)?;
+        handles.insert(name.to_owned(), MapHandle::new(name, fd)?);
+    }
+    Ok(handles)
+}

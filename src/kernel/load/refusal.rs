@@ -1,0 +1,172 @@
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+
+use aya::programs::ProgramError;
+
+use super::{Alternative, Attach};
+use crate::kernel::capabilities::missing_capabilities;
+use crate::kernel::host::Lockdown;
+
+/// Lines of a verifier's log that go into a reason; the end is where it says what it minds.
+const LOG_LINES: usize = 4;
+
+/// The kernel's own number for "not supported", which user space has no name for.
+const ENOTSUPP: i32 = 524;
+
+/// Why an alternative was not taken.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// Whether the kernel simply does not offer what the program needs.
+    pub unsupported: bool,
+    pub reason: String,
+}
+
+impl Refusal {
+    pub fn unsupported(reason: impl Into<String>) -> Self {
+        Self {
+            unsupported: true,
+            reason: reason.into(),
+        }
+    }
+
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self {
+            unsupported: false,
+            reason: reason.into(),
+        }
+    }
+
+    /// Reads cause and remedy off what aya reports for an alternative.
+    pub fn from_aya(error: &ProgramError, alternative: &Alternative) -> Self {
+        let code = os_error(error).and_then(io::Error::raw_os_error);
+        if let ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } = error
+        {
+            let log = verifier_log.to_string();
+            if !log.is_empty() {
+                tracing::debug!(function = alternative.function, log, "verifier log");
+            }
+            // A program that is not even looked at is refused for what it is.
+            if !matches!(
+                code,
+                Some(libc::EPERM | libc::ENOENT | libc::EOPNOTSUPP | ENOTSUPP)
+            ) {
+                return Self::failed(rejected(io_error, &log));
+            }
+        }
+        if matches!(error, ProgramError::IOError(_)) && alternative.attach == Attach::Tracepoint {
+            return Self::unsupported(
+                "tracefs is not mounted; mount -t tracefs tracefs /sys/kernel/tracing",
+            );
+        }
+        let target = &alternative.target;
+        match (code, alternative.attach) {
+            (Some(libc::EPERM | libc::EACCES), attach) => Self {
+                unsupported: missing_capabilities().is_empty(),
+                reason: forbidden(attach),
+            },
+            (Some(libc::ENOENT | libc::EINVAL | libc::EADDRNOTAVAIL), Attach::Kprobe)
+                if !std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists() =>
+            {
+                Self::unsupported("the kernel has no kprobes (CONFIG_KPROBE_EVENTS)")
+            }
+            (Some(libc::ENOENT | libc::EADDRNOTAVAIL), Attach::Kprobe | Attach::Fentry) => {
+                Self::unsupported(format!("the kernel has no function {target} to attach to"))
+            }
+            (Some(libc::ENOENT), _) => {
+                Self::unsupported(format!("the kernel has no tracepoint {target}"))
+            }
+            (Some(libc::EOPNOTSUPP | ENOTSUPP | libc::ENODEV), attach) => Self::unsupported(
+                format!("the kernel does not support {attach} programs here"),
+            ),
+            (Some(libc::EBUSY), Attach::Fentry) => {
+                Self::failed(format!("{target} is taken by another tracer"))
+            }
+            _ => Self::failed(chain(error)),
+        }
+    }
+}
+
+fn rejected(error: &io::Error, log: &str) -> String {
+    let mut lines: Vec<&str> = log
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !is_statistics(line))
+        .collect();
+    let tail = lines.split_off(lines.len().saturating_sub(LOG_LINES));
+    let mut reason = format!("the verifier rejected the program: {error}");
+    for line in tail {
+        // Writing to a string cannot fail.
+        let _ = write!(reason, "; {line}");
+    }
+    if !log.is_empty() {
+        reason.push_str(" (--log.level=debug shows the whole log)");
+    }
+    reason
+}
+
+/// What the verifier adds to every log.
+fn is_statistics(line: &str) -> bool {
+    ["processed ", "verification time ", "stack depth "]
+        .iter()
+        .any(|it| line.starts_with(it))
+}
+
+/// Why something was not permitted, and what would help.
+pub(super) fn forbidden(attach: Attach) -> String {
+    let missing = missing_capabilities();
+    if !missing.is_empty() {
+        let mut reason = format!(
+            "not permitted: this process lacks {}; run it as root or grant them",
+            missing.join(" and ")
+        );
+        let perf = matches!(attach, Attach::Tracepoint | Attach::Kprobe);
+        if let (true, Some(level)) = (perf, crate::kernel::host::perf_event_paranoid()) {
+            // Writing to a string cannot fail.
+            let _ = write!(reason, " (kernel.perf_event_paranoid is {level})");
+        }
+        return reason;
+    }
+    match Lockdown::read() {
+        Lockdown::Confidentiality => format!(
+            "kernel lockdown (confidentiality) forbids {attach} programs; \
+             boot with lockdown=integrity"
+        ),
+        lockdown => format!(
+            "the kernel does not permit {attach} programs although no capability is missing: \
+             its configuration or a security module forbids them (lockdown: {lockdown})"
+        ),
+    }
+}
+
+/// The operating system's error behind an error, if there is one.
+pub(super) fn os_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<io::Error>()
+            && found.raw_os_error().is_some()
+        {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// An error with all its causes, in one line.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text.replace('\n', "; ")
+}

@@ -1,0 +1,35 @@
+//! Everything that talks to the kernel: type information, loading and attaching programs,
+//! reading maps, run-time statistics, and the facts that decide what is possible.
+//!
+//! Nothing here knows of metrics. The only place where `unsafe` is allowed.
+
+#![allow(unsafe_code)]
+
+pub mod btf;
+mod capabilities;
+pub mod cpus;
+pub mod declare;
+mod entries;
+mod features;
+mod host;
+pub mod layout;
+mod load;
+mod map;
+pub mod object;
+mod process;
+pub mod request;
+pub mod resolve;
+mod stats;
+mod sys;
+
+pub use capabilities::{Held, missing_capabilities};
+pub use entries::{Entries, Entry};
+pub use features::{Feature, Standing};
+pub use host::{Host, Lockdown, Mounts};
+pub use load::{
+    Alternative, Attach, Attached, KernelBtf, LoadError, Loader, Module, Plan, Program,
+    ProgramPlan, ProgramState,
+};
+pub use map::{MapError, MapHandle};
+pub use process::{MemoryLimit, memory_limit, release_memory};
+pub use stats::{ProgramInfo, RunTimeStatistics};

@@ -1,0 +1,63 @@
+//! This process's own memory: its limit of locked memory, and what it can give back.
+
+use std::io;
+
+/// Limit of locked memory in bytes, soft and hard; none is unlimited. Kernels before 5.11
+/// charge maps and programs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct MemoryLimit {
+    pub soft: Option<u64>,
+    pub hard: Option<u64>,
+}
+
+/// The limit as it is now.
+pub fn memory_limit() -> io::Result<MemoryLimit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes one rlimit.
+    if unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let bytes = |value| (value != libc::RLIM_INFINITY).then_some(value);
+    Ok(MemoryLimit {
+        soft: bytes(limit.rlim_cur),
+        hard: bytes(limit.rlim_max),
+    })
+}
+
+/// Lifts the limit of locked memory, or raises it as far as it goes without privileges.
+pub fn raise_memory_limit() {
+    let unlimited = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    if set(unlimited) {
+        return;
+    }
+    if let Ok(MemoryLimit {
+        hard: Some(hard), ..
+    }) = memory_limit()
+    {
+        set(libc::rlimit {
+            rlim_cur: hard,
+            rlim_max: hard,
+        });
+    }
+}
+
+fn set(limit: libc::rlimit) -> bool {
+    // SAFETY: the kernel reads one rlimit.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) == 0 }
+}
+
+/// Hands freed memory back to the kernel, where the allocator would keep it: after start,
+/// when the kernel's type information is dropped.
+pub fn release_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the allocator trims its own free memory.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

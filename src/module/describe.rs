@@ -1,0 +1,135 @@
+use std::sync::Arc;
+
+use super::model::{
+    Attach, Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, ModuleOption, Program,
+};
+use crate::snapshot::Descriptor;
+
+impl Manifest {
+    pub fn option(&self, name: &str) -> Option<&ModuleOption> {
+        self.options.iter().find(|option| option.name == name)
+    }
+
+    pub fn program(&self, name: &str) -> Option<&Program> {
+        self.programs.iter().find(|program| program.name == name)
+    }
+
+    pub fn map(&self, name: &str) -> Option<&Map> {
+        self.maps.iter().find(|map| map.name == name)
+    }
+
+    /// Keys that user space discovers, once per label, in the manifest's order: those that
+    /// can be filtered with `<label>_include` and `<label>_exclude`.
+    pub fn discovered(&self) -> Vec<&Key> {
+        let mut found: Vec<&Key> = Vec::new();
+        for key in self.maps.iter().flat_map(Map::keys) {
+            let discovered = matches!(key.source, KeySource::Discovered { .. });
+            if discovered && found.iter().all(|known| known.label != key.label) {
+                found.push(key);
+            }
+        }
+        found
+    }
+
+    /// Labels of a metric's series: those of the map's keys, then those of the array's
+    /// dimensions, then `cpu` if the series are split by CPU.
+    pub fn labels(&self, metric: &Metric, split_by_cpu: bool) -> Vec<String> {
+        let keys = self.map(&metric.map).map_or(&[][..], Map::keys);
+        let keys = keys.iter().map(|key| key.label.clone());
+        let dimensions = metric.labels.iter().map(|label| label.name.clone());
+        keys.chain(dimensions)
+            .chain(split_by_cpu.then(|| "cpu".to_owned()))
+            .collect()
+    }
+
+    /// What exporters know of a metric before its first sample.
+    pub fn descriptor(&self, metric: &Metric, split_by_cpu: bool) -> Arc<Descriptor> {
+        Arc::new(Descriptor {
+            name: metric.name.clone(),
+            help: metric.help.clone(),
+            kind: metric.kind,
+            unit: metric.unit,
+            labels: self.labels(metric, split_by_cpu),
+            module: Some(self.name.clone()),
+            otlp: metric.otlp.clone(),
+            stability: metric.stability,
+            classic: metric.classic,
+        })
+    }
+
+    /// The most series a metric can have on one CPU's account, before `max_series` bounds it.
+    pub fn worst_case_series(&self, metric: &Metric) -> u64 {
+        let entries = self.map(&metric.map).map_or(1, Map::entries);
+        entries.saturating_mul(metric.array_length())
+    }
+}
+
+impl Map {
+    pub fn keys(&self) -> &[Key] {
+        match &self.kind {
+            MapKind::Keyed(keys) => keys,
+            MapKind::Record | MapKind::Internal { .. } => &[],
+        }
+    }
+
+    /// How many entries the map needs, unless a size option says otherwise.
+    pub fn entries(&self) -> u64 {
+        match &self.kind {
+            MapKind::Record => 1,
+            MapKind::Keyed(keys) => keys
+                .iter()
+                .fold(1, |product: u64, key| product.saturating_mul(key.entries())),
+            MapKind::Internal { max_entries, .. } => u64::from(*max_entries),
+        }
+    }
+}
+
+impl Key {
+    /// How many values the key can take at a time, `other` included.
+    pub fn entries(&self) -> u64 {
+        match &self.source {
+            KeySource::Discovered { max, .. } => u64::from(*max) + 1,
+            KeySource::Values(values) => values.len() as u64,
+        }
+    }
+}
+
+impl Metric {
+    /// Length of the value's array: the product of the labels' value lists, 1 without labels.
+    pub fn array_length(&self) -> u64 {
+        let lengths = self.labels.iter().map(|label| label.values.len() as u64);
+        lengths.fold(1, u64::saturating_mul)
+    }
+}
+
+impl Attach {
+    /// Every way to attach and its name in manifests.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("tp_btf", Self::TpBtf),
+        ("raw_tp", Self::RawTp),
+        ("tracepoint", Self::Tracepoint),
+        ("fentry", Self::Fentry),
+        ("kprobe", Self::Kprobe),
+        ("uprobe", Self::Uprobe),
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TpBtf => "tp_btf",
+            Self::RawTp => "raw_tp",
+            Self::Tracepoint => "tracepoint",
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
+            Self::Uprobe => "uprobe",
+        }
+    }
+}
+
+impl Discovery {
+    /// Every discovery and its name in manifests.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("block_device", Self::BlockDevice),
+        ("block_partition", Self::BlockPartition),
+        ("cgroup", Self::Cgroup),
+    ];
+}

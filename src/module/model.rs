@@ -1,0 +1,163 @@
+use crate::snapshot::{Kind, OtlpName, Stability, Unit};
+
+/// A checked manifest: every name in it that refers to something refers to something there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    pub name: String,
+    /// What the module measures, one line.
+    pub summary: String,
+    /// How much kernel memory its maps take, as a formula in words.
+    pub memory: String,
+    /// Capabilities that loading and attaching need, such as `CAP_BPF`.
+    pub requires: Vec<String>,
+    /// Default of the configuration key `max_series`.
+    pub max_series: u32,
+    pub options: Vec<ModuleOption>,
+    pub programs: Vec<Program>,
+    pub maps: Vec<Map>,
+    pub metrics: Vec<Metric>,
+}
+
+/// A configuration key of the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleOption {
+    pub name: String,
+    pub kind: OptionKind,
+    /// The read-only global in the object that takes the value.
+    pub global: Option<String>,
+    pub help: String,
+}
+
+/// Type, default and range of an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionKind {
+    Bool { default: bool },
+    Integer { default: u64, min: u64, max: u64 },
+}
+
+/// One hook of the module, as users see it in the state metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    pub name: String,
+    /// The option that must be true for it to be loaded.
+    pub when: Option<String>,
+    /// In order of preference: the first that loads and attaches wins. Never empty.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// One way to attach a [`Program`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Alternative {
+    /// Symbol of the program in the object.
+    pub function: String,
+    pub attach: Attach,
+    /// What it attaches to: a tracepoint's name, `category/name` for [`Attach::Tracepoint`],
+    /// a kernel function, or `path:symbol` for [`Attach::Uprobe`].
+    pub target: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attach {
+    TpBtf,
+    RawTp,
+    Tracepoint,
+    Fentry,
+    Kprobe,
+    Uprobe,
+}
+
+/// A map of the object that user space sizes, fills or reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Map {
+    /// Symbol of the map in the object.
+    pub name: String,
+    /// The option that must be true for the map to be used; otherwise it is shrunk to one entry.
+    pub when: Option<String>,
+    pub kind: MapKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MapKind {
+    /// One record, without a key that means anything.
+    Record,
+    /// User space owns the entries. Keys are in the order of the key struct's fields.
+    Keyed(Vec<Key>),
+    /// The program's own working state: never exported.
+    Internal {
+        max_entries: u32,
+        /// The integer option that overrides `max_entries`.
+        size_option: Option<String>,
+    },
+}
+
+/// One field of a map's key and the label it becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Member of the key struct.
+    pub field: String,
+    pub label: String,
+    pub source: KeySource,
+}
+
+/// Which values a key field takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// Found on the machine, at most `max` at a time; what does not fit is counted in an
+    /// `other` entry whose key is all ones.
+    Discovered {
+        discovery: Discovery,
+        max: u32,
+        /// Default of the configuration key `<label>_include`; empty lets everything in.
+        include: String,
+        /// Default of the configuration key `<label>_exclude`; empty leaves nothing out.
+        exclude: String,
+    },
+    /// Known from the start: the value at index `i` is the key `i`.
+    Values(Vec<String>),
+}
+
+/// What finds the values of a discovered key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Discovery {
+    /// Whole block devices by `dev_t`.
+    BlockDevice,
+    /// Partitions by `dev_t`.
+    BlockPartition,
+    /// Control groups (v2) by id.
+    Cgroup,
+}
+
+/// How one metric comes out of one field of a map's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metric {
+    /// Full Prometheus name.
+    pub name: String,
+    pub kind: Kind,
+    /// Unit of the samples. Probes count nanoseconds for [`Unit::Seconds`].
+    pub unit: Unit,
+    pub help: String,
+    pub map: String,
+    /// Member of the map's value struct, or a path of members such as `size.sum`.
+    pub field: String,
+    /// Exported only while all of these are attached. Never empty.
+    pub programs: Vec<String>,
+    /// The option that must be true for it to be exported.
+    pub when: Option<String>,
+    /// One tick of a histogram is `2^tick_exponent` of the base unit.
+    pub tick_exponent: i32,
+    /// Powers of two of a histogram's first and last classic bucket edge.
+    pub classic: (i32, i32),
+    pub stability: Stability,
+    pub otlp: OtlpName,
+    /// The option that splits the series by the label `cpu`.
+    pub per_cpu: Option<String>,
+    /// Dimensions of an array field, outermost first.
+    pub labels: Vec<Label>,
+}
+
+/// A label whose values are the indices of an array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    pub name: String,
+    pub values: Vec<String>,
+}

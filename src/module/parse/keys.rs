@@ -1,0 +1,173 @@
+use super::names;
+use crate::document::{Fields, Origin, Problems, Table};
+use crate::module::model::{Discovery, Key, KeySource, Map};
+
+const KEYS: &[&str] = &[
+    "field", "label", "discover", "max", "include", "exclude", "values",
+];
+
+/// A bound that keeps per-CPU values of every key affordable.
+const MAX_DISCOVERED: i64 = 65_536;
+
+/// Reads the `keys` of a map.
+pub(super) fn read(fields: &Fields<'_>, problems: &Problems) -> Option<Vec<Key>> {
+    let tables = fields.tables("keys");
+    let keys: Vec<Key> = tables
+        .iter()
+        .filter_map(|table| key(table, problems))
+        .collect();
+    if fields.array("keys").is_some_and(|at| at.value.is_empty()) {
+        problems.add(
+            fields.origin(),
+            "keys must not be empty; leave it out for a single record",
+        );
+        return None;
+    }
+    for (at, later) in keys.iter().enumerate() {
+        for earlier in keys.iter().take(at) {
+            if earlier.label == later.label {
+                problems.add(
+                    fields.origin(),
+                    format!("two keys have the label {:?}", later.label),
+                );
+            }
+            if earlier.field == later.field {
+                problems.add(
+                    fields.origin(),
+                    format!("two keys have the field {:?}", later.field),
+                );
+            }
+        }
+    }
+    (keys.len() == tables.len()).then_some(keys)
+}
+
+fn key(table: &Table, problems: &Problems) -> Option<Key> {
+    let fields = Fields::new(table, "keys", KEYS, problems);
+    let field = fields
+        .required_text("field")
+        .and_then(|at| names::symbol(at, "field", problems));
+    let label = fields
+        .required_text("label")
+        .and_then(|at| names::label(at, problems));
+    let source = match (fields.has("discover"), fields.has("values")) {
+        (true, false) => discovered(&fields, problems),
+        (false, true) => values(&fields, problems),
+        _ => {
+            problems.add(fields.origin(), "a key has either discover or values");
+            None
+        }
+    };
+    Some(Key {
+        field: field?,
+        label: label?,
+        source: source?,
+    })
+}
+
+fn discovered(fields: &Fields<'_>, problems: &Problems) -> Option<KeySource> {
+    let discovery = fields
+        .text("discover")
+        .and_then(|at| names::choice(at, "discover", &Discovery::ALL, problems));
+    fields.require("max");
+    let max = fields.integer("max").and_then(|at| {
+        let fits = u32::try_from(at.value)
+            .ok()
+            .filter(|_| (1..=MAX_DISCOVERED).contains(&at.value));
+        if fits.is_none() {
+            problems.add(at.origin, format!("max must be from 1 to {MAX_DISCOVERED}"));
+        }
+        fits
+    });
+    let include = pattern(fields, "include", problems);
+    let exclude = pattern(fields, "exclude", problems);
+    if !include.is_empty() && !exclude.is_empty() {
+        problems.add(
+            fields.origin(),
+            "a key has either include or exclude as its default",
+        );
+    }
+    Some(KeySource::Discovered {
+        discovery: discovery?,
+        max: max?,
+        include,
+        exclude,
+    })
+}
+
+fn pattern(fields: &Fields<'_>, key: &str, problems: &Problems) -> String {
+    let Some(at) = fields.text(key) else {
+        return String::new();
+    };
+    if let Err(error) = regex_lite::Regex::new(at.value) {
+        problems.add(
+            at.origin,
+            format!("{key} is not a valid regular expression: {error}"),
+        );
+    }
+    at.value.to_owned()
+}
+
+fn values(fields: &Fields<'_>, problems: &Problems) -> Option<KeySource> {
+    for key in ["max", "include", "exclude"] {
+        if fields.has(key) {
+            problems.add(
+                fields.origin(),
+                format!("{key} is only for keys with discover"),
+            );
+        }
+    }
+    let array = fields.array("values")?;
+    let texts = fields.texts("values");
+    if array.value.is_empty() {
+        problems.add(array.origin, "values must not be empty");
+    }
+    let values = names::distinct(&texts, "label value", problems);
+    (!values.is_empty() && values.len() == array.value.len()).then_some(KeySource::Values(values))
+}
+
+/// Notes maps that discover different things under one label: they share its filters.
+pub(super) fn check_consistent<'a>(
+    maps: impl Iterator<Item = &'a Map>,
+    origin: &Origin,
+    problems: &Problems,
+) {
+    let mut known: Vec<(&Key, &Map)> = Vec::new();
+    for map in maps {
+        for key in map.keys() {
+            let Some((first, other)) = known.iter().find(|(known, _)| known.label == key.label)
+            else {
+                known.push((key, map));
+                continue;
+            };
+            if !same_filters(&first.source, &key.source) {
+                let (label, a, b) = (&key.label, &other.name, &map.name);
+                problems.add(
+                    origin,
+                    format!("label \"{label}\" comes from different keys in maps {a} and {b}; make discover, include and exclude agree, or rename one"),
+                );
+            }
+        }
+    }
+}
+
+fn same_filters(a: &KeySource, b: &KeySource) -> bool {
+    match (a, b) {
+        (
+            KeySource::Discovered {
+                discovery,
+                include,
+                exclude,
+                ..
+            },
+            KeySource::Discovered {
+                discovery: other,
+                include: other_include,
+                exclude: other_exclude,
+                ..
+            },
+        ) => discovery == other && include == other_include && exclude == other_exclude,
+        (KeySource::Values(_), KeySource::Values(_)) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,253 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::discover::Discovered;
+use crate::kernel::{MapError, MapHandle};
+
+/// The text of the series that holds what has no series of its own.
+pub const OTHER: &str = "other";
+
+/// The keys of one map: user space creates and deletes its entries, the probe looks them up.
+#[derive(Debug)]
+pub struct Keyring {
+    parts: Vec<Part>,
+    key_size: usize,
+    known: BTreeMap<u64, Known>,
+}
+
+/// One field of the key.
+#[derive(Debug)]
+pub struct Part {
+    pub offset: usize,
+    /// Bytes: 4 or 8.
+    pub size: usize,
+    pub kind: PartKind,
+}
+
+#[derive(Debug)]
+pub enum PartKind {
+    /// Takes the ids of the population at this index, and all ones for `other`.
+    Discovered(usize),
+    /// Takes the indices of these values.
+    Values(Vec<Arc<str>>),
+}
+
+#[derive(Debug)]
+struct Known {
+    label: Arc<str>,
+    since: SystemTime,
+    /// Position in the exposition: by label, `other` last.
+    rank: usize,
+}
+
+/// What a key means.
+#[derive(Debug)]
+pub struct Meaning {
+    pub labels: Vec<Arc<str>>,
+    pub since: SystemTime,
+    /// Orders series as the manifest and the labels do.
+    pub rank: usize,
+}
+
+impl Keyring {
+    /// `since`: when the programs began to count.
+    pub fn new(parts: Vec<Part>, key_size: usize, since: SystemTime) -> Self {
+        let other = parts.iter().find_map(|part| match part.kind {
+            PartKind::Discovered(_) => Some(part.all_ones()),
+            PartKind::Values(_) => None,
+        });
+        // Without a discovered part there is one "thing", whose id is in no key.
+        let known = Known { label: OTHER.into(), since, rank: 0 };
+        Self { parts, key_size, known: BTreeMap::from([(other.unwrap_or(0), known)]) }
+    }
+
+    /// The index of the population that the keys follow.
+    pub fn population(&self) -> Option<usize> {
+        self.parts.iter().find_map(|part| match part.kind {
+            PartKind::Discovered(index) => Some(index),
+            PartKind::Values(_) => None,
+        })
+    }
+
+    /// Creates the entries that exist from the start: all without a discovered part, and
+    /// those of `other`.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused an entry.
+    pub fn create_first(&self, map: &MapHandle) -> Result<(), MapError> {
+        for &id in self.known.keys() {
+            for key in self.keys_of(id) {
+                map.insert_zero(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates entries for what is new and deletes those of what is gone. A thing that returns
+    /// after a sweep has missed it starts anew from zero. Returns the first refusal of the
+    /// kernel; things without an entry are counted in `other`.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused an entry.
+    pub fn follow(
+        &mut self,
+        found: &[Discovered],
+        map: &MapHandle,
+        now: SystemTime,
+    ) -> Result<(), MapError> {
+        let mut result = Ok(());
+        let other = self.other();
+        let gone = |id: &u64| Some(*id) != other && found.iter().all(|thing| thing.id != *id);
+        let leaving: Vec<u64> = self.known.keys().copied().filter(gone).collect();
+        for id in leaving {
+            self.known.remove(&id);
+            result = result.and(self.delete_all(id, map));
+        }
+        for (rank, thing) in found.iter().enumerate() {
+            if let Some(known) = self.known.get_mut(&thing.id) {
+                known.label = Arc::clone(&thing.label);
+                known.rank = rank;
+                continue;
+            }
+            match self.insert_all(thing.id, map) {
+                Ok(()) => {
+                    let label = Arc::clone(&thing.label);
+                    self.known.insert(thing.id, Known { label, since: now, rank });
+                }
+                Err(error) => {
+                    // Half a thing would be worse than none: its events go to `other`.
+                    let _ = self.delete_all(thing.id, map);
+                    result = result.and(Err(error));
+                }
+            }
+        }
+        if let Some(known) = other.and_then(|id| self.known.get_mut(&id)) {
+            known.rank = found.len();
+        }
+        result
+    }
+
+    /// Labels and place of an entry; none for a key that is not ours.
+    pub fn meaning(&self, key: &[u8]) -> Option<Meaning> {
+        let mut labels = Vec::with_capacity(self.parts.len());
+        let mut since = None;
+        let mut rank = 0;
+        let mut within = 0;
+        for part in &self.parts {
+            let value = part.read(key)?;
+            match &part.kind {
+                PartKind::Discovered(_) => {
+                    let known = self.known.get(&value)?;
+                    labels.push(Arc::clone(&known.label));
+                    since = Some(known.since);
+                    rank = known.rank;
+                }
+                PartKind::Values(values) => {
+                    let index = usize::try_from(value).ok()?;
+                    labels.push(Arc::clone(values.get(index)?));
+                    within = within * values.len() + index;
+                }
+            }
+        }
+        let since = since.or_else(|| self.known.values().next().map(|known| known.since))?;
+        Some(Meaning { labels, since, rank: rank * self.combinations() + within })
+    }
+
+    /// Keys per thing: the product of the value lists.
+    fn combinations(&self) -> usize {
+        self.parts.iter().map(Part::values).product()
+    }
+
+    fn other(&self) -> Option<u64> {
+        let discovered = |part: &&Part| matches!(part.kind, PartKind::Discovered(_));
+        self.parts.iter().find(discovered).map(Part::all_ones)
+    }
+
+    fn insert_all(&self, id: u64, map: &MapHandle) -> Result<(), MapError> {
+        self.keys_of(id).iter().try_for_each(|key| map.insert_zero(key).map(drop))
+    }
+
+    fn delete_all(&self, id: u64, map: &MapHandle) -> Result<(), MapError> {
+        self.keys_of(id).iter().try_for_each(|key| map.delete(key).map(drop))
+    }
+
+    fn keys_of(&self, id: u64) -> Vec<Vec<u8>> {
+        let mut keys = vec![vec![0; self.key_size]];
+        for part in &self.parts {
+            let values: Vec<u64> = match &part.kind {
+                PartKind::Discovered(_) => vec![id],
+                PartKind::Values(values) => (0..values.len() as u64).collect(),
+            };
+            let extend = |key: &Vec<u8>| values.iter().map(|&value| part.written(key, value)).collect::<Vec<_>>();
+            keys = keys.iter().flat_map(extend).collect();
+        }
+        keys
+    }
+}
+
+impl Part {
+    fn all_ones(&self) -> u64 {
+        if self.size == 4 { u64::from(u32::MAX) } else { u64::MAX }
+    }
+
+    fn values(&self) -> usize {
+        match &self.kind {
+            PartKind::Discovered(_) => 1,
+            PartKind::Values(values) => values.len(),
+        }
+    }
+
+    fn read(&self, key: &[u8]) -> Option<u64> {
+        let bytes = key.get(self.offset..self.offset + self.size)?;
+        match self.size {
+            4 => Some(u64::from(u32::from_ne_bytes(bytes.try_into().ok()?))),
+            8 => Some(u64::from_ne_bytes(bytes.try_into().ok()?)),
+            _ => None,
+        }
+    }
+
+    fn written(&self, key: &[u8], value: u64) -> Vec<u8> {
+        let mut key = key.to_vec();
+        if let Some(place) = key.get_mut(self.offset..self.offset + self.size) {
+            match self.size {
+                4 => place.copy_from_slice(&(value as u32).to_ne_bytes()),
+                _ => place.copy_from_slice(&value.to_ne_bytes()),
+            }
+        }
+        key
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn ring() -> Keyring {
+        let device = Part { offset: 0, size: 4, kind: PartKind::Discovered(0) };
+        let values = PartKind::Values(vec!["read".into(), "write".into()]);
+        let operation = Part { offset: 4, size: 4, kind: values };
+        Keyring::new(vec![device, operation], 8, SystemTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn other_is_there_from_the_start() {
+        let ring = ring();
+        let keys = ring.keys_of(ring.other().unwrap());
+        assert_eq!(keys, [[255, 255, 255, 255, 0, 0, 0, 0], [255, 255, 255, 255, 1, 0, 0, 0]]);
+        let meaning = ring.meaning(&keys[1]).unwrap();
+        assert_eq!(meaning.labels, ["other".into(), "write".into()]);
+        assert_eq!(meaning.rank, 1);
+    }
+
+    #[test]
+    fn keys_that_are_not_ours_mean_nothing() {
+        let ring = ring();
+        assert!(ring.meaning(&[1, 0, 0, 0, 0, 0, 0, 0]).is_none());
+        assert!(ring.meaning(&[255, 255, 255, 255, 2, 0, 0, 0]).is_none());
+        assert!(ring.meaning(&[255; 3]).is_none());
+    }
+}

@@ -1,0 +1,105 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::kernel::{Program, ProgramState};
+
+/// What became of a module.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModuleReport {
+    pub name: String,
+    pub summary: String,
+    pub state: ModuleState,
+    /// Why it is not active; empty if it is.
+    pub reason: String,
+    pub programs: Vec<ProgramReport>,
+}
+
+/// What became of a program.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProgramReport {
+    pub name: String,
+    /// `attached`, `unsupported` or `failed`.
+    pub state: &'static str,
+    /// How it is attached, such as `tp_btf/sched_switch`; empty if it is not.
+    pub hook: String,
+    /// Why it is not attached; empty if it is.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModuleState {
+    /// Every program is attached.
+    Active,
+    /// Some are.
+    Degraded,
+    /// None is, though the kernel should allow it.
+    Failed,
+    /// None is, because the kernel lacks what they need.
+    Unsupported,
+    /// The configuration says so.
+    Disabled,
+}
+
+impl ModuleState {
+    pub const ALL: [Self; 5] =
+        [Self::Active, Self::Degraded, Self::Failed, Self::Unsupported, Self::Disabled];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Degraded => "degraded",
+            Self::Failed => "failed",
+            Self::Unsupported => "unsupported",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for ModuleState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl ModuleReport {
+    /// The report of a module without any program loaded.
+    pub fn idle(name: &str, summary: &str, state: ModuleState, reason: String) -> Self {
+        let (name, summary) = (name.to_owned(), summary.to_owned());
+        Self { name, summary, state, reason, programs: Vec::new() }
+    }
+
+    /// The report of a loaded module.
+    pub fn of(name: &str, summary: &str, programs: &[Program]) -> Self {
+        let programs: Vec<ProgramReport> = programs.iter().map(ProgramReport::of).collect();
+        let count = |state| programs.iter().filter(|program| program.state == state).count();
+        let state = match (count("attached"), count("failed")) {
+            (all, _) if all == programs.len() => ModuleState::Active,
+            (0, 0) => ModuleState::Unsupported,
+            (0, _) => ModuleState::Failed,
+            _ => ModuleState::Degraded,
+        };
+        let reasons = programs.iter().filter(|program| !program.reason.is_empty());
+        let reasons = reasons.map(|program| format!("{}: {}", program.name, program.reason));
+        let reason = reasons.collect::<Vec<_>>().join("; ");
+        Self { name: name.to_owned(), summary: summary.to_owned(), state, reason, programs }
+    }
+
+    /// How many programs are attached, of how many.
+    pub fn attached(&self) -> (usize, usize) {
+        let attached = self.programs.iter().filter(|program| program.state == "attached").count();
+        (attached, self.programs.len())
+    }
+}
+
+impl ProgramReport {
+    fn of(program: &Program) -> Self {
+        let (state, hook, reason) = match &program.state {
+            ProgramState::Attached(attached) => ("attached", attached.hook().to_owned(), String::new()),
+            ProgramState::Unsupported { reason } => ("unsupported", String::new(), reason.clone()),
+            ProgramState::Failed { reason } => ("failed", String::new(), reason.clone()),
+        };
+        Self { name: program.name.clone(), state, hook, reason }
+    }
+}

@@ -1,0 +1,205 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use tracing::warn;
+
+use super::keyring::{Keyring, Meaning};
+use super::metric::BoundMetric;
+use super::population::Population;
+use super::report::ModuleReport;
+use crate::introspect::{
+    DISCOVERY_ERRORS, FOLDED, Families, MAP_BYTES, MAP_CAPACITY, MAP_ENTRIES, PROGRAM_ATTACHED,
+    PROGRAM_MISSED, PROGRAM_RUN_SECONDS, PROGRAM_RUNS,
+};
+use crate::kernel::{Entries, Entry, MapError, Module, ProgramInfo};
+use crate::snapshot::Family;
+
+/// A loaded module and how its maps become families.
+pub struct RunningModule {
+    pub report: ModuleReport,
+    pub(super) module: Module,
+    pub(super) since: SystemTime,
+    pub(super) populations: Vec<Population>,
+    pub(super) maps: Vec<SweptMap>,
+    /// Labels of the possible CPUs.
+    pub(super) cpus: Vec<Arc<str>>,
+    /// Things left out, by metric, over all sweeps.
+    pub(super) folded: BTreeMap<String, u64>,
+    /// The complaint of the last sweep: said once, not at every sweep.
+    pub(super) complaint: String,
+}
+
+/// A map that metrics are read from.
+pub(super) struct SweptMap {
+    pub name: String,
+    pub keyring: Option<Keyring>,
+    pub metrics: Vec<BoundMetric>,
+    /// Entries at the last sweep.
+    pub entries: usize,
+}
+
+/// What a sweep of one module gave.
+#[derive(Debug, Clone)]
+pub struct Swept {
+    pub module: String,
+    /// None if a map could not be read.
+    pub families: Option<Vec<Arc<Family>>>,
+    pub seconds: f64,
+}
+
+impl RunningModule {
+    /// Reads all maps. `entries` and `cells` are buffers.
+    pub fn sweep(&mut self, now: SystemTime, entries: &mut Entries, cells: &mut Vec<u64>) -> Swept {
+        let started = Instant::now();
+        let mut complaints = self.follow_populations(now);
+        let mut families = Some(Vec::new());
+        for map in &mut self.maps {
+            match map.read(&self.module, self.since, &self.cpus, entries, cells) {
+                Ok(()) => {
+                    let read = map.metrics.iter_mut().map(BoundMetric::family);
+                    if let Some(families) = &mut families {
+                        families.extend(read);
+                    }
+                }
+                Err(error) => {
+                    complaints.push(error.to_string());
+                    families = None;
+                }
+            }
+        }
+        self.complain(complaints.join("; "));
+        Swept {
+            module: self.report.name.clone(),
+            families,
+            seconds: started.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// Looks for new things and creates and deletes their entries.
+    fn follow_populations(&mut self, now: SystemTime) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for population in &mut self.populations {
+            if let Err(error) = population.refresh() {
+                complaints.push(error.to_string());
+            }
+        }
+        for map in &mut self.maps {
+            let Some(keyring) = &mut map.keyring else { continue };
+            let population = keyring.population().and_then(|index| self.populations.get(index));
+            let (Some(population), Some(handle)) = (population, self.module.maps.get(&map.name))
+            else {
+                continue;
+            };
+            if let Err(error) = keyring.follow(&population.found.things, handle, now) {
+                complaints.push(error.to_string());
+            }
+            for metric in &map.metrics {
+                if let Some(folded) = self.folded.get_mut(&metric.descriptor.name) {
+                    *folded += population.found.left_out as u64;
+                }
+            }
+        }
+        complaints
+    }
+
+    fn complain(&mut self, complaint: String) {
+        if complaint != self.complaint {
+            if !complaint.is_empty() {
+                warn!(module = %self.report.name, reason = %complaint, "sweep incomplete");
+            }
+            self.complaint = complaint;
+        }
+    }
+
+    /// What the kernel and this sweep say of the module itself.
+    pub fn introspect(&self, families: &mut Families) {
+        let module = self.report.name.as_str();
+        for (program, report) in self.module.programs.iter().zip(&self.report.programs) {
+            let attached = program.attached();
+            let labels = [module, program.name.as_str()];
+            let state = f64::from(u8::from(attached.is_some()));
+            families.gauge(&PROGRAM_ATTACHED, &[module, &program.name, &report.hook], state);
+            let Some(Ok(info)) = attached.map(|attached| ProgramInfo::of(attached.fd())) else {
+                continue;
+            };
+            families.seconds_counter(&PROGRAM_RUN_SECONDS, &labels, info.run_time.as_secs_f64());
+            families.counter(&PROGRAM_RUNS, &labels, info.run_count);
+            if let Some(missed) = info.recursion_misses {
+                families.counter(&PROGRAM_MISSED, &labels, missed);
+            }
+        }
+        for (name, map) in &self.module.maps {
+            if let Some(swept) = self.maps.iter().find(|swept| swept.name == *name) {
+                families.gauge(&MAP_ENTRIES, &[module, name], swept.entries as f64);
+            }
+            families.gauge(&MAP_CAPACITY, &[module, name], f64::from(map.max_entries()));
+            if let Ok(bytes) = map.memory() {
+                families.gauge(&MAP_BYTES, &[module, name], bytes as f64);
+            }
+        }
+        for (metric, &count) in &self.folded {
+            families.counter(&FOLDED, &[metric], count);
+        }
+        for population in &self.populations {
+            families.counter(&DISCOVERY_ERRORS, &[module, &population.label], population.errors);
+        }
+    }
+}
+
+impl SweptMap {
+    fn read(
+        &mut self,
+        module: &Module,
+        since: SystemTime,
+        cpus: &[Arc<str>],
+        entries: &mut Entries,
+        cells: &mut Vec<u64>,
+    ) -> Result<(), MapError> {
+        let Some(handle) = module.maps.get(&self.name) else { return Ok(()) };
+        let Self { keyring, metrics, entries: count, .. } = self;
+        *count = 0;
+        handle.read_each(entries, |entry| {
+            *count += 1;
+            let meaning = match keyring {
+                Some(keyring) => keyring.meaning(entry.key),
+                None => Some(Meaning { labels: Vec::new(), since, rank: 0 }),
+            };
+            if let Some(meaning) = meaning {
+                collect(metrics, &meaning, &entry, cpus, cells);
+            }
+        })
+    }
+}
+
+fn collect(
+    metrics: &mut [BoundMetric],
+    meaning: &Meaning,
+    entry: &Entry<'_>,
+    cpus: &[Arc<str>],
+    cells: &mut Vec<u64>,
+) {
+    if metrics.iter().any(BoundMetric::is_per_cpu) {
+        for (cpu, (value, label)) in entry.values().zip(cpus).enumerate() {
+            cells.clear();
+            cells.extend(words(value));
+            for metric in metrics.iter_mut().filter(|metric| metric.is_per_cpu()) {
+                metric.collect(meaning, cells, Some((cpu, label)));
+            }
+        }
+    }
+    cells.clear();
+    for value in entry.values() {
+        cells.resize(cells.len().max(value.len() / 8), 0);
+        for (sum, word) in cells.iter_mut().zip(words(value)) {
+            *sum = sum.wrapping_add(word);
+        }
+    }
+    for metric in metrics.iter_mut().filter(|metric| !metric.is_per_cpu()) {
+        metric.collect(meaning, cells, None);
+    }
+}
+
+fn words(value: &[u8]) -> impl Iterator<Item = u64> {
+    value.chunks_exact(8).filter_map(|word| word.try_into().ok()).map(u64::from_ne_bytes)
+}

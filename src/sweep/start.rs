@@ -1,0 +1,295 @@
+//! From a manifest, an object and settings to a running module.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use thiserror::Error;
+
+use super::keyring::{Keyring, Part, PartKind};
+use super::metric::{BoundMetric, Reading};
+use super::population::Population;
+use super::report::ModuleReport;
+use super::running::{RunningModule, SweptMap};
+use super::settings::Settings;
+use crate::discover::discovery;
+use crate::kernel::{
+    self, LayoutError, LoadError, Loader, MapError, MapLayout, Plan, ProgramPlan, Shape,
+};
+use crate::module::{Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, Module};
+
+/// Why a module does not run at all.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error(transparent)]
+    Map(#[from] MapError),
+    #[error("cannot tell the possible CPUs: {0}; mount sysfs at /sys")]
+    Cpus(#[from] std::io::Error),
+    #[error("manifest and object disagree: {0}; build the object from the sources of this manifest")]
+    Mismatch(String),
+}
+
+/// What to load of a module under these settings.
+pub fn plan(manifest: &Manifest, settings: &Settings) -> Plan {
+    let mut globals = vec![("SCHEMA".to_owned(), settings.schema.to_le_bytes().to_vec())];
+    for option in &manifest.options {
+        if let Some(global) = &option.global {
+            let value = settings.option(&option.name);
+            globals.push((global.clone(), value.to_le_bytes().to_vec()));
+        }
+    }
+    let wanted = manifest.programs.iter().filter(|each| settings.wants(each.when.as_deref()));
+    Plan {
+        globals,
+        map_entries: manifest.maps.iter().map(|map| (map.name.clone(), entries(manifest, map, settings))).collect(),
+        programs: wanted
+            .map(|program| ProgramPlan {
+                name: program.name.clone(),
+                alternatives: program.alternatives.clone(),
+            })
+            .collect(),
+        force_alternative: settings.force_alternative,
+    }
+}
+
+/// Loads a module, attaches its programs and prepares its sweeps.
+///
+/// # Errors
+///
+/// The object or its maps cannot be loaded. A program that does not load is no error: the
+/// report says so.
+pub fn start<'a>(
+    module: &'a Module,
+    settings: &Settings,
+    loader: &mut Loader<'a>,
+) -> Result<RunningModule, StartError> {
+    let manifest = &module.manifest;
+    let layouts = kernel::layouts(&module.object)?;
+    let loaded = loader.load(&module.object, &plan(manifest, settings))?;
+    let since = SystemTime::now();
+    let cpus = kernel::cpus::possible()?;
+    let binder = Binder { manifest, settings, layouts: &layouts, loaded: &loaded, since };
+    let populations = binder.populations();
+    let maps = binder.maps(&populations)?;
+    for map in &maps {
+        if let (Some(keyring), Some(handle)) = (&map.keyring, loaded.maps.get(&map.name)) {
+            keyring.create_first(handle)?;
+        }
+    }
+    let keyed = maps.iter().filter(|map| {
+        map.keyring.as_ref().is_some_and(|keyring| keyring.population().is_some())
+    });
+    let folded = keyed.flat_map(|map| &map.metrics).map(|metric| (metric.descriptor.name.clone(), 0));
+    Ok(RunningModule {
+        report: ModuleReport::of(&manifest.name, &manifest.summary, &loaded.programs),
+        folded: folded.collect(),
+        module: loaded,
+        since,
+        populations: populations.into_iter().map(|(_, population)| population).collect(),
+        maps,
+        cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
+        complaint: String::new(),
+    })
+}
+
+/// Size of a map: what its keys can be, what its option says, or a single entry where it is
+/// switched off.
+fn entries(manifest: &Manifest, map: &Map, settings: &Settings) -> u32 {
+    if !settings.wants(map.when.as_deref()) {
+        return 1;
+    }
+    match &map.kind {
+        MapKind::Record => 1,
+        MapKind::Internal { max_entries, size_option } => {
+            let option = size_option.as_deref().map(|option| settings.option(option));
+            option.and_then(|size| u32::try_from(size).ok()).unwrap_or(*max_entries)
+        }
+        MapKind::Keyed(keys) => keys.iter().fold(1_u32, |entries, key| {
+            let values = match &key.source {
+                KeySource::Discovered { .. } => limit(manifest, &key.label, settings) + 1,
+                KeySource::Values(values) => values.len(),
+            };
+            entries.saturating_mul(u32::try_from(values).unwrap_or(u32::MAX))
+        }),
+    }
+}
+
+/// How many things may have series of their own, so that neither a map's bound nor a metric's
+/// `max_series` is passed: the same for every map that is keyed by the label.
+fn limit(manifest: &Manifest, label: &str, settings: &Settings) -> usize {
+    let mut limit = usize::MAX;
+    for map in manifest.maps.iter().filter(|map| settings.wants(map.when.as_deref())) {
+        for key in map.keys().iter().filter(|key| key.label == label) {
+            let KeySource::Discovered { max, .. } = key.source else { continue };
+            limit = limit.min(max as usize);
+            let others = map.keys().iter().filter(|other| other.label != label);
+            let others: u64 = others.map(Key::entries).product();
+            for metric in manifest.metrics.iter().filter(|metric| metric.map == map.name) {
+                let each = others.saturating_mul(metric.array_length()).max(1);
+                let room = (u64::from(settings.max_series) / each).saturating_sub(1);
+                limit = limit.min(usize::try_from(room).unwrap_or(usize::MAX));
+            }
+        }
+    }
+    limit
+}
+
+struct Binder<'a> {
+    manifest: &'a Manifest,
+    settings: &'a Settings,
+    layouts: &'a BTreeMap<String, MapLayout>,
+    loaded: &'a kernel::Module,
+    since: SystemTime,
+}
+
+impl Binder<'_> {
+    /// One population for each discovered label.
+    fn populations(&self) -> Vec<(Discovery, Population)> {
+        let discovered = self.manifest.discovered();
+        let wanted = discovered.into_iter().filter(|key| self.wants_label(&key.label));
+        wanted
+            .filter_map(|key| {
+                let KeySource::Discovered { discovery: kind, .. } = key.source else { return None };
+                let filter = self.settings.filters.get(&key.label).cloned().unwrap_or_default();
+                let limit = limit(self.manifest, &key.label, self.settings);
+                let admit = Box::new(move |text: &str| filter.admits(text));
+                Some((kind, Population::new(&key.label, discovery(kind), admit, limit)))
+            })
+            .collect()
+    }
+
+    fn wants_label(&self, label: &str) -> bool {
+        let mut maps = self.manifest.maps.iter();
+        maps.any(|map| {
+            self.settings.wants(map.when.as_deref()) && map.keys().iter().any(|key| key.label == label)
+        })
+    }
+
+    /// Every map that an exported metric is read from.
+    fn maps(&self, populations: &[(Discovery, Population)]) -> Result<Vec<SweptMap>, StartError> {
+        let mut maps = Vec::new();
+        for map in self.manifest.maps.iter().filter(|map| self.settings.wants(map.when.as_deref())) {
+            let metrics = self.manifest.metrics.iter().filter(|metric| metric.map == map.name);
+            let metrics: Vec<&Metric> = metrics.filter(|metric| self.exports(metric)).collect();
+            if metrics.is_empty() {
+                continue;
+            }
+            let layout = self.layouts.get(&map.name).ok_or_else(|| {
+                StartError::Mismatch(format!("the object has no map {}", map.name))
+            })?;
+            let keyring = match map.keys() {
+                [] => None,
+                keys => Some(self.keyring(keys, &map.name, layout, populations)?),
+            };
+            let metrics = metrics.into_iter().map(|metric| self.bind(metric, layout));
+            maps.push(SweptMap {
+                name: map.name.clone(),
+                keyring,
+                metrics: metrics.collect::<Result<_, _>>()?,
+                entries: 0,
+            });
+        }
+        Ok(maps)
+    }
+
+    /// A metric is exported only while every program that feeds it is attached.
+    fn exports(&self, metric: &Metric) -> bool {
+        let attached = |name: &String| {
+            let mut programs = self.loaded.programs.iter();
+            programs.any(|program| program.name == *name && program.attached().is_some())
+        };
+        self.settings.wants(metric.when.as_deref()) && metric.programs.iter().all(attached)
+    }
+
+    fn keyring(
+        &self,
+        keys: &[Key],
+        map: &str,
+        layout: &MapLayout,
+        populations: &[(Discovery, Population)],
+    ) -> Result<Keyring, StartError> {
+        if keys.len() != layout.key.len() {
+            return Err(StartError::Mismatch(format!("the keys of map {map} have other fields")));
+        }
+        let part = |key: &Key| {
+            let field = layout.key.iter().find(|field| field.name == key.field);
+            let field = field.filter(|field| matches!(field.size, 4 | 8)).ok_or_else(|| {
+                StartError::Mismatch(format!("the keys of map {map} have no u32 or u64 {}", key.field))
+            })?;
+            let kind = match &key.source {
+                KeySource::Values(values) => {
+                    PartKind::Values(values.iter().map(|value| value.as_str().into()).collect())
+                }
+                KeySource::Discovered { .. } => {
+                    let index = populations.iter().position(|(_, each)| each.label == key.label);
+                    PartKind::Discovered(index.unwrap_or(usize::MAX))
+                }
+            };
+            Ok(Part { offset: field.offset, size: field.size, kind })
+        };
+        let parts: Result<Vec<Part>, StartError> = keys.iter().map(part).collect();
+        Ok(Keyring::new(parts?, layout.key_size, self.since))
+    }
+
+    fn bind(&self, metric: &Metric, layout: &MapLayout) -> Result<BoundMetric, StartError> {
+        let mismatch = |what: &str| {
+            StartError::Mismatch(format!("{}: field {} {what}", metric.name, metric.field))
+        };
+        // `histogram.sum` is the exact sum as a counter.
+        let (name, sum) = match metric.field.strip_suffix(".sum") {
+            Some(name) => (name, true),
+            None => (metric.field.as_str(), false),
+        };
+        let field = layout.field(name).ok_or_else(|| mismatch("is not in the map's value"))?;
+        let shape = match (field.shape, sum) {
+            (Shape::Histogram, true) => Shape::Cell,
+            (_, true) => return Err(mismatch("is not the sum of a histogram")),
+            (shape, false) => shape,
+        };
+        let (length, is_histogram) = match shape {
+            Shape::Cell => (1, false),
+            Shape::Array(length) => (length, false),
+            Shape::Histogram => (1, true),
+            Shape::Histograms(length) => (length, true),
+            Shape::Opaque => return Err(mismatch("is neither a u64 nor a Histogram")),
+        };
+        if is_histogram != (metric.kind == crate::snapshot::Kind::Histogram) {
+            return Err(mismatch("does not have the shape of the metric's kind"));
+        }
+        if length as u64 != metric.array_length() {
+            return Err(mismatch("does not have as many elements as the labels have values"));
+        }
+        let per_cpu = metric.per_cpu.as_deref().is_some_and(|option| self.settings.option(option) != 0);
+        let reading = Reading {
+            offset: field.offset,
+            shape,
+            elements: elements(metric),
+            schema: self.settings.schema,
+            tick_exponent: metric.tick_exponent,
+            per_cpu,
+        };
+        Ok(BoundMetric::new(self.manifest.descriptor(metric, per_cpu), reading))
+    }
+}
+
+/// The label values of each element of an array field, outermost dimension first.
+fn elements(metric: &Metric) -> Vec<Vec<Arc<str>>> {
+    let mut elements: Vec<Vec<Arc<str>>> = vec![Vec::new()];
+    for label in &metric.labels {
+        let values: Vec<Arc<str>> = label.values.iter().map(|value| value.as_str().into()).collect();
+        let extend = |element: &Vec<Arc<str>>| {
+            let with = |value: &Arc<str>| {
+                let mut element = element.clone();
+                element.push(Arc::clone(value));
+                element
+            };
+            values.iter().map(with).collect::<Vec<_>>()
+        };
+        elements = elements.iter().flat_map(extend).collect();
+    }
+    elements
+}
