@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod config;
 pub mod discover;
 pub mod document;
 pub mod export;

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::model::Manifest;
 use crate::document::{Origin, Problem, Problems};
 
 /// One module: what it is and the object that does it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Module {
     pub manifest: Manifest,
     /// The eBPF object, an ELF file. Aligned to 8 bytes or more.
@@ -169,6 +170,16 @@ impl Catalogue {
                 source,
             }));
         }
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the object: tens of thousands of numbers.
+        out.debug_struct("Module")
+            .field("manifest", &self.manifest)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 

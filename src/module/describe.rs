@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::model::{
-    Attach, Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, ModuleOption, Program,
+    Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, ModuleOption, Program,
 };
 use crate::snapshot::Descriptor;
 
@@ -99,29 +99,6 @@ impl Metric {
     pub fn array_length(&self) -> u64 {
         let lengths = self.labels.iter().map(|label| label.values.len() as u64);
         lengths.fold(1, u64::saturating_mul)
-    }
-}
-
-impl Attach {
-    /// Every way to attach and its name in manifests.
-    pub const ALL: [(&'static str, Self); 6] = [
-        ("tp_btf", Self::TpBtf),
-        ("raw_tp", Self::RawTp),
-        ("tracepoint", Self::Tracepoint),
-        ("fentry", Self::Fentry),
-        ("kprobe", Self::Kprobe),
-        ("uprobe", Self::Uprobe),
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TpBtf => "tp_btf",
-            Self::RawTp => "raw_tp",
-            Self::Tracepoint => "tracepoint",
-            Self::Fentry => "fentry",
-            Self::Kprobe => "kprobe",
-            Self::Uprobe => "uprobe",
-        }
     }
 }
 

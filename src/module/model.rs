@@ -1,3 +1,4 @@
+pub use crate::kernel::{Alternative, Attach};
 use crate::snapshot::{Kind, OtlpName, Stability, Unit};
 
 /// A checked manifest: every name in it that refers to something refers to something there.
@@ -43,27 +44,6 @@ pub struct Program {
     pub when: Option<String>,
     /// In order of preference: the first that loads and attaches wins. Never empty.
     pub alternatives: Vec<Alternative>,
-}
-
-/// One way to attach a [`Program`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Alternative {
-    /// Symbol of the program in the object.
-    pub function: String,
-    pub attach: Attach,
-    /// What it attaches to: a tracepoint's name, `category/name` for [`Attach::Tracepoint`],
-    /// a kernel function, or `path:symbol` for [`Attach::Uprobe`].
-    pub target: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Attach {
-    TpBtf,
-    RawTp,
-    Tracepoint,
-    Fentry,
-    Kprobe,
-    Uprobe,
 }
 
 /// A map of the object that user space sizes, fills or reads.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use geophone_histogram::SLOTS;
 
 use super::keyring::Meaning;
-use crate::kernel::Shape;
+use crate::kernel::layout::Shape;
 use crate::snapshot::{Descriptor, Family, Histogram, Kind, Number, Series, Unit, Value};
 
 /// A metric and where its numbers lie in the value of its map.

@@ -5,13 +5,11 @@ mod metric;
 mod population;
 mod report;
 mod running;
-mod settings;
 mod start;
 mod state;
 mod sweeper;
 
 pub use report::{ModuleReport, ModuleState, ProgramReport};
 pub use running::RunningModule;
-pub use settings::Settings;
 pub use start::{StartError, plan, start};
 pub use sweeper::{Extra, Pace, Sweeper};

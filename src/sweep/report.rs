@@ -96,7 +96,7 @@ impl ModuleReport {
 impl ProgramReport {
     fn of(program: &Program) -> Self {
         let (state, hook, reason) = match &program.state {
-            ProgramState::Attached(attached) => ("attached", attached.hook().to_owned(), String::new()),
+            ProgramState::Attached(attached) => ("attached", attached.hook.clone(), String::new()),
             ProgramState::Unsupported { reason } => ("unsupported", String::new(), reason.clone()),
             ProgramState::Failed { reason } => ("failed", String::new(), reason.clone()),
         };

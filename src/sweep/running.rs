@@ -12,7 +12,7 @@ use crate::introspect::{
     DISCOVERY_ERRORS, FOLDED, Families, MAP_BYTES, MAP_CAPACITY, MAP_ENTRIES, PROGRAM_ATTACHED,
     PROGRAM_MISSED, PROGRAM_RUN_SECONDS, PROGRAM_RUNS,
 };
-use crate::kernel::{Entries, Entry, MapError, Module, ProgramInfo};
+use crate::kernel::{Attached, Entries, Entry, MapError, Module};
 use crate::snapshot::Family;
 
 /// A loaded module and how its maps become families.
@@ -120,7 +120,7 @@ impl RunningModule {
             let labels = [module, program.name.as_str()];
             let state = f64::from(u8::from(attached.is_some()));
             families.gauge(&PROGRAM_ATTACHED, &[module, &program.name, &report.hook], state);
-            let Some(Ok(info)) = attached.map(|attached| ProgramInfo::of(attached.fd())) else {
+            let Some(Ok(info)) = attached.map(Attached::info) else {
                 continue;
             };
             families.seconds_counter(&PROGRAM_RUN_SECONDS, &labels, info.run_time.as_secs_f64());

@@ -11,11 +11,10 @@ use super::metric::{BoundMetric, Reading};
 use super::population::Population;
 use super::report::ModuleReport;
 use super::running::{RunningModule, SweptMap};
-use super::settings::Settings;
+use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
-use crate::kernel::{
-    self, LayoutError, LoadError, Loader, MapError, MapLayout, Plan, ProgramPlan, Shape,
-};
+use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
+use crate::kernel::{self, LoadError, Loader, MapError, Plan, ProgramPlan};
 use crate::module::{Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, Module};
 
 /// Why a module does not run at all.
@@ -34,11 +33,11 @@ pub enum StartError {
 }
 
 /// What to load of a module under these settings.
-pub fn plan(manifest: &Manifest, settings: &Settings) -> Plan {
+pub fn plan(manifest: &Manifest, settings: &ModuleConfig) -> Plan {
     let mut globals = vec![("SCHEMA".to_owned(), settings.schema.to_le_bytes().to_vec())];
     for option in &manifest.options {
         if let Some(global) = &option.global {
-            let value = settings.option(&option.name);
+            let value = value(settings, &option.name);
             globals.push((global.clone(), value.to_le_bytes().to_vec()));
         }
     }
@@ -52,7 +51,7 @@ pub fn plan(manifest: &Manifest, settings: &Settings) -> Plan {
                 alternatives: program.alternatives.clone(),
             })
             .collect(),
-        force_alternative: settings.force_alternative,
+        force_alternative: None,
     }
 }
 
@@ -64,11 +63,11 @@ pub fn plan(manifest: &Manifest, settings: &Settings) -> Plan {
 /// report says so.
 pub fn start<'a>(
     module: &'a Module,
-    settings: &Settings,
+    settings: &ModuleConfig,
     loader: &mut Loader<'a>,
 ) -> Result<RunningModule, StartError> {
     let manifest = &module.manifest;
-    let layouts = kernel::layouts(&module.object)?;
+    let layouts = layouts(&module.object)?;
     let loaded = loader.load(&module.object, &plan(manifest, settings))?;
     let since = SystemTime::now();
     let cpus = kernel::cpus::possible()?;
@@ -96,16 +95,20 @@ pub fn start<'a>(
     })
 }
 
+fn value(settings: &ModuleConfig, option: &str) -> u64 {
+    settings.options.get(option).map_or(0, |value| value.as_u64())
+}
+
 /// Size of a map: what its keys can be, what its option says, or a single entry where it is
 /// switched off.
-fn entries(manifest: &Manifest, map: &Map, settings: &Settings) -> u32 {
+fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig) -> u32 {
     if !settings.wants(map.when.as_deref()) {
         return 1;
     }
     match &map.kind {
         MapKind::Record => 1,
         MapKind::Internal { max_entries, size_option } => {
-            let option = size_option.as_deref().map(|option| settings.option(option));
+            let option = size_option.as_deref().and_then(|option| settings.integer(option));
             option.and_then(|size| u32::try_from(size).ok()).unwrap_or(*max_entries)
         }
         MapKind::Keyed(keys) => keys.iter().fold(1_u32, |entries, key| {
@@ -120,7 +123,7 @@ fn entries(manifest: &Manifest, map: &Map, settings: &Settings) -> u32 {
 
 /// How many things may have series of their own, so that neither a map's bound nor a metric's
 /// `max_series` is passed: the same for every map that is keyed by the label.
-fn limit(manifest: &Manifest, label: &str, settings: &Settings) -> usize {
+fn limit(manifest: &Manifest, label: &str, settings: &ModuleConfig) -> usize {
     let mut limit = usize::MAX;
     for map in manifest.maps.iter().filter(|map| settings.wants(map.when.as_deref())) {
         for key in map.keys().iter().filter(|key| key.label == label) {
@@ -130,7 +133,7 @@ fn limit(manifest: &Manifest, label: &str, settings: &Settings) -> usize {
             let others: u64 = others.map(Key::entries).product();
             for metric in manifest.metrics.iter().filter(|metric| metric.map == map.name) {
                 let each = others.saturating_mul(metric.array_length()).max(1);
-                let room = (u64::from(settings.max_series) / each).saturating_sub(1);
+                let room = (settings.max_series as u64 / each).saturating_sub(1);
                 limit = limit.min(usize::try_from(room).unwrap_or(usize::MAX));
             }
         }
@@ -140,7 +143,7 @@ fn limit(manifest: &Manifest, label: &str, settings: &Settings) -> usize {
 
 struct Binder<'a> {
     manifest: &'a Manifest,
-    settings: &'a Settings,
+    settings: &'a ModuleConfig,
     layouts: &'a BTreeMap<String, MapLayout>,
     loaded: &'a kernel::Module,
     since: SystemTime,
@@ -154,7 +157,7 @@ impl Binder<'_> {
         wanted
             .filter_map(|key| {
                 let KeySource::Discovered { discovery: kind, .. } = key.source else { return None };
-                let filter = self.settings.filters.get(&key.label).cloned().unwrap_or_default();
+                let filter = self.settings.filters.get(&key.label).cloned().unwrap_or(Filter::All);
                 let limit = limit(self.manifest, &key.label, self.settings);
                 let admit = Box::new(move |text: &str| filter.admits(text));
                 Some((kind, Population::new(&key.label, discovery(kind), admit, limit)))
@@ -263,7 +266,7 @@ impl Binder<'_> {
         if length as u64 != metric.array_length() {
             return Err(mismatch("does not have as many elements as the labels have values"));
         }
-        let per_cpu = metric.per_cpu.as_deref().is_some_and(|option| self.settings.option(option) != 0);
+        let per_cpu = metric.per_cpu.as_deref().is_some_and(|option| self.settings.is_on(option));
         let reading = Reading {
             offset: field.offset,
             shape,

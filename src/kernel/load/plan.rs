@@ -1,7 +1,5 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// What to load of an object, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
@@ -25,7 +23,7 @@ pub struct ProgramPlan {
 }
 
 /// A function of the object and the hook that it attaches to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Alternative {
     pub function: String,
     pub attach: Attach,
@@ -34,8 +32,7 @@ pub struct Alternative {
 }
 
 /// Kinds of hooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attach {
     /// Tracepoint whose arguments the verifier knows by their BTF types.
     TpBtf,
@@ -49,15 +46,30 @@ pub enum Attach {
     Kprobe,
 }
 
-impl fmt::Display for Attach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Attach {
+    /// Every kind of hook, with its name in manifests.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("tp_btf", Self::TpBtf),
+        ("raw_tp", Self::RawTp),
+        ("tracepoint", Self::Tracepoint),
+        ("fentry", Self::Fentry),
+        ("kprobe", Self::Kprobe),
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::TpBtf => "tp_btf",
             Self::RawTp => "raw_tp",
             Self::Tracepoint => "tracepoint",
             Self::Fentry => "fentry",
             Self::Kprobe => "kprobe",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -67,7 +67,6 @@ fn alternative(table: &Table, problems: &Problems) -> Option<Alternative> {
     let target = target?;
     let (fits, rule) = match attach {
         Attach::Tracepoint => (separated(target.value, '/'), "\"category/name\""),
-        Attach::Uprobe => (separated(target.value, ':'), "\"path:symbol\""),
         _ => (
             names::is_symbol(target.value),
             "the name of a tracepoint or kernel function",

@@ -1,0 +1,432 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::module::samples::{BEEP, catalogue};
+
+/// Loads a file's text, variables and flags on top of the sample modules.
+fn load(
+    file: &str,
+    variables: &[(&str, &str)],
+    flags: &[(&str, &str, &str)],
+) -> Result<Loaded, Vec<String>> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("geophone.toml");
+    std::fs::write(&path, file).unwrap();
+    let result = Config::load(&sources(Some(&path), variables, flags), catalogue());
+    let prefix = format!("{}/", directory.path().display());
+    result.map_err(|errors| {
+        errors
+            .iter()
+            .map(|error| error.to_string().replace(&prefix, ""))
+            .collect()
+    })
+}
+
+fn sources(
+    file: Option<&Path>,
+    variables: &[(&str, &str)],
+    flags: &[(&str, &str, &str)],
+) -> Sources {
+    let flag = |(flag, path, value): &(&str, &str, &str)| FlagSetting {
+        flag: (*flag).into(),
+        path: (*path).into(),
+        values: value.split(' ').map(Into::into).collect(),
+    };
+    Sources {
+        overrides: Overrides {
+            file: file.map(Into::into),
+            settings: flags.iter().map(flag).collect(),
+        },
+        environment: variables
+            .iter()
+            .map(|(k, v)| (OsString::from(k), OsString::from(v)))
+            .collect(),
+        default_file: None,
+    }
+}
+
+#[track_caller]
+fn errors(file: &str, expected: &[&str]) {
+    let found = load(file, &[], &[]).expect_err("must be wrong");
+    assert_eq!(found, expected, "of {file:?}");
+}
+
+#[test]
+fn defaults_need_no_file() {
+    let loaded = Config::load(&Sources::default(), catalogue()).unwrap();
+    let config = loaded.config;
+    assert_eq!(config.file, None);
+    assert_eq!(config.btf, None);
+    assert_eq!(config.web.listen_addresses, ["[::]:10435".parse().unwrap()]);
+    assert_eq!(config.web.telemetry_path, "/metrics");
+    assert_eq!(config.web.max_requests, 40);
+    assert_eq!(
+        config.log,
+        Log {
+            level: LogLevel::Info,
+            format: LogFormat::Logfmt
+        }
+    );
+    let seconds = Duration::from_secs;
+    assert_eq!(
+        config.sweep,
+        Sweep {
+            interval: seconds(15),
+            min_interval: seconds(1)
+        }
+    );
+    assert_eq!(
+        config.statistics,
+        Statistics {
+            window: seconds(1),
+            period: seconds(60)
+        }
+    );
+    assert!(config.exposition.classic_buckets);
+    let disk = &config.modules["disk"];
+    assert_eq!(
+        (disk.enabled, disk.schema, disk.max_series),
+        (Enabled::Auto, 3, 2000)
+    );
+    assert!(disk.is_on("split") && !disk.is_on("per_cpu") && disk.wants(None));
+    assert_eq!(disk.integer("max_in_flight"), Some(8192));
+    assert!(disk.filters["device"].admits("sda") && !disk.filters["device"].admits("loop7"));
+    assert_eq!(config.modules.len(), 2);
+}
+
+#[test]
+fn later_layers_win() {
+    let file = "[web]\nmax_requests = 1\ntelemetry_path = \"/f\"\n[log]\nlevel = \"warn\"\n";
+    let variables = [
+        ("GEOPHONE_WEB__MAX_REQUESTS", "2"),
+        ("GEOPHONE_LOG__LEVEL", "error"),
+        ("GEOPHONE_MODULES__DISK__SPLIT", "false"),
+        ("GEOPHONE_WEB__LISTEN_ADDRESSES", ":1, :2"),
+        ("GEOPHONE_REQUIRE_BPF", "1"),
+        ("UNRELATED", "1"),
+    ];
+    let flags = [
+        ("--log.level", "log.level", "debug"),
+        ("--web.listen-address", "web.listen_addresses", ":3 :4"),
+        ("--no-module.beep", "modules.beep.enabled", "false"),
+    ];
+    let config = load(file, &variables, &flags[..1]).unwrap().config;
+    assert_eq!(config.web.telemetry_path, "/f");
+    assert_eq!(config.web.max_requests, 2);
+    assert_eq!(config.log.level, LogLevel::Debug);
+    assert!(!config.modules["disk"].is_on("split"));
+    assert_eq!(
+        config.web.listen_addresses,
+        [":1".parse().unwrap(), ":2".parse().unwrap()]
+    );
+    let config = load(file, &variables, &flags).unwrap().config;
+    assert_eq!(
+        config.web.listen_addresses,
+        [":3".parse().unwrap(), ":4".parse().unwrap()]
+    );
+    assert_eq!(config.modules["beep"].enabled, Enabled::No);
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let file = r#"btf = 1
+telemetry_path = "/metrics"
+[wbe]
+max_requests = 3
+[web]
+telemetry_paht = "/metrics"
+max_requests = 0
+listen_addresses = ["localhost", ":1"]
+[log]
+level = "warning"
+[sweep]
+interval = "15"
+min_interval = 1
+[modules]
+defualt = true
+[modules.dsik]
+schema = 9
+[modules.disk]
+enabled = "yes"
+schema = 4
+split = "true"
+max_in_flight = 1
+partition_include = "x"
+device_include = "("
+"#;
+    let variables = [
+        ("GEOPHONE_WEB__MAX_REQUEST", "1"),
+        ("GEOPHONE_MODULES__DISK__SCHEMA", "fine"),
+    ];
+    let flags = [("--module.bep", "modules.bep.enabled", "true")];
+    let found = load(file, &variables, &flags).expect_err("must be wrong");
+    let expected = [
+        "environment variable GEOPHONE_MODULES__DISK__SCHEMA: modules.disk.schema must be an integer from 0 to 3, found the string \"fine\"",
+        "environment variable GEOPHONE_WEB__MAX_REQUEST: sets nothing that Geophone knows (did you mean GEOPHONE_WEB__MAX_REQUESTS?); two underscores separate a section from a key",
+        "flag --module.bep: unknown module \"bep\" (did you mean \"beep\"?); known modules: disk, beep",
+        "geophone.toml:1:7: btf must be a path in quotes, found the integer 1",
+        "geophone.toml:2:1: unknown key \"telemetry_path\" (it belongs in [web])",
+        "geophone.toml:3:2: unknown section \"wbe\" (did you mean \"web\"?)",
+        "geophone.toml:6:1: unknown key \"telemetry_paht\" in [web] (did you mean \"telemetry_path\"?)",
+        "geophone.toml:7:16: web.max_requests must be an integer from 1 to 1000, found the integer 0",
+        "geophone.toml:8:20: web.listen_addresses holds \"localhost\", but it has no port; write \"host:port\", \":port\" or \"[ipv6]:port\", the host an IP address or localhost",
+        "geophone.toml:10:9: log.level must be one of \"debug\", \"info\", \"warn\", \"error\", found the string \"warning\" (did you mean \"warn\"?)",
+        "geophone.toml:12:12: sweep.interval must be a duration in quotes, such as \"15s\" or \"500ms\", from 1s to 1h, found the string \"15\": time unit needed, for example 15sec or 15ms",
+        "geophone.toml:13:16: sweep.min_interval must be a duration in quotes, such as \"15s\" or \"500ms\", from 0s to 1h, found the integer 1",
+        "geophone.toml:15:1: unknown key \"defualt\" in [modules] (did you mean \"default\"?)",
+        "geophone.toml:16:10: unknown module \"dsik\" (did you mean \"disk\"?); known modules: disk, beep",
+        "geophone.toml:19:11: modules.disk.enabled must be true, false or \"auto\", found the string \"yes\"",
+        "geophone.toml:20:10: modules.disk.schema must be an integer from 0 to 3, found the integer 4",
+        "geophone.toml:21:9: modules.disk.split must be true or false, found the string \"true\"",
+        "geophone.toml:22:17: modules.disk.max_in_flight must be an integer from 64 to 65536, found the integer 1",
+        "geophone.toml:23:1: unknown key \"partition_include\" in [modules.disk] (did you mean \"device_include\"?)",
+    ];
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.len(), expected.len() + 1, "{found:#?}");
+    let last = found.last().unwrap();
+    assert!(last.starts_with("geophone.toml:24:18: modules.disk.device_include must be a regular expression in quotes, found the string \"(\": "), "{last}");
+}
+
+#[test]
+fn mistakes_show_even_where_a_later_layer_hides_them() {
+    let found = load(
+        "[log]\nlevel = 1\n",
+        &[("GEOPHONE_LOG__LEVEL", "info")],
+        &[],
+    )
+    .unwrap_err();
+    assert_eq!(found.len(), 1);
+    let found = load("web = 3\n", &[("GEOPHONE_WEB", "x")], &[]).unwrap_err();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(
+        found[1],
+        "geophone.toml:1:7: web is a section, written [web], found the integer 3"
+    );
+}
+
+#[test]
+fn bounds_between_keys_name_both() {
+    errors(
+        "[sweep]\nmin_interval = \"20s\"\n",
+        &[
+            "geophone.toml:2:16: sweep.min_interval (20s, geophone.toml:2:16) must be at most sweep.interval (15s, default)",
+        ],
+    );
+    let found = load(
+        "",
+        &[("GEOPHONE_STATISTICS__PERIOD", "1s")],
+        &[("--x", "statistics.window", "2s")],
+    );
+    assert_eq!(
+        found.unwrap_err(),
+        [
+            "flag --x: statistics.window (2s, flag --x) must be at most statistics.period (1s, environment variable GEOPHONE_STATISTICS__PERIOD)"
+        ]
+    );
+}
+
+#[test]
+fn telemetry_path_leaves_room_for_the_other_pages() {
+    for bad in ["", "/", "metrics", "/-/healthy", "/a b", "/a?b"] {
+        let found = load(&format!("[web]\ntelemetry_path = {bad:?}\n"), &[], &[]).unwrap_err();
+        assert!(
+            found[0].contains(
+                "must be a path that begins with \"/\" and is neither \"/\" nor below \"/-/\""
+            ),
+            "{found:?}"
+        );
+    }
+    load("[web]\ntelemetry_path = \"/probe/metrics\"\n", &[], &[]).unwrap();
+}
+
+#[test]
+fn filters_take_one_side() {
+    let config =
+        |file: &str| load(file, &[], &[]).unwrap().config.modules["disk"].filters["device"].clone();
+    // What the user includes replaces the default exclusion.
+    assert!(config("[modules.disk]\ndevice_include = \"loop.*\"\n").admits("loop7"));
+    assert!(!config("[modules.disk]\ndevice_include = \"loop.*\"\n").admits("sda"));
+    assert_eq!(
+        config("[modules.disk]\ndevice_exclude = \"\"\n"),
+        Filter::All
+    );
+    assert!(!config("[modules.disk]\ndevice_exclude = \"sd.\"\n").admits("sda"));
+    errors(
+        "[modules.disk]\ndevice_include = \"a\"\ndevice_exclude = \"b\"\n",
+        &[
+            "geophone.toml:2:18: modules.disk.device_include and modules.disk.device_exclude (geophone.toml:3:18) exclude each other; set one of them to \"\"",
+        ],
+    );
+}
+
+#[test]
+fn modules_inherit_the_default() {
+    let flags = [
+        ("--module.disable-defaults", "modules.default", "false"),
+        ("--module.disk", "modules.disk.enabled", "true"),
+    ];
+    let config = load("", &[], &flags).unwrap().config;
+    assert_eq!(config.modules["disk"].enabled, Enabled::Yes);
+    assert_eq!(config.modules["beep"].enabled, Enabled::No);
+}
+
+#[test]
+fn module_directories_extend_the_catalogue() {
+    let modules = tempfile::tempdir().unwrap();
+    let own = BEEP.replace("beep", "honk");
+    std::fs::write(modules.path().join("honk.toml"), &own).unwrap();
+    std::fs::write(modules.path().join("honk.o"), "object").unwrap();
+    let file = format!(
+        "module_dirs = [{:?}]\n[modules.honk]\nmax_series = 7\n",
+        modules.path()
+    );
+    let loaded = load(&file, &[], &[]).unwrap();
+    assert_eq!(loaded.config.modules["honk"].max_series, 7);
+    assert_eq!(
+        loaded.catalogue.names().collect::<Vec<_>>(),
+        ["disk", "beep", "honk"]
+    );
+
+    // A broken manifest is the only mistake: its section is not a second one.
+    std::fs::write(
+        modules.path().join("honk.toml"),
+        own.replace("counter", "conter"),
+    )
+    .unwrap();
+    let found = load(&file, &[], &[]).unwrap_err();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("honk.toml:14:8: kind must be one of"),
+        "{found:?}"
+    );
+
+    errors(
+        "module_dirs = [\"/nonexistent\"]\n",
+        &[
+            "geophone.toml:1:15: cannot read module directory /nonexistent: No such file or directory (os error 2); create it, make it readable, or remove it from module_dirs",
+        ],
+    );
+}
+
+#[test]
+fn a_named_file_must_exist_and_the_default_need_not() {
+    let missing = Path::new("/nonexistent/geophone.toml");
+    let found = Config::load(&sources(Some(missing), &[], &[]), catalogue()).unwrap_err();
+    assert_eq!(
+        found[0].to_string(),
+        "flag --config.file: cannot read /nonexistent/geophone.toml: No such file or directory (os error 2)"
+    );
+    let mut sources = sources(None, &[("GEOPHONE_CONFIG__FILE", "/nonexistent/a")], &[]);
+    let found = Config::load(&sources, catalogue()).unwrap_err();
+    assert!(
+        found[0].to_string().starts_with(
+            "environment variable GEOPHONE_CONFIG__FILE: cannot read /nonexistent/a: "
+        )
+    );
+    sources.environment.clear();
+    sources.default_file = Some(missing.into());
+    assert_eq!(
+        Config::load(&sources, catalogue()).unwrap().config.file,
+        None
+    );
+}
+
+#[test]
+fn syntax_errors_have_their_place() {
+    let found = load("[web\n", &[("GEOPHONE_LOG__LEVEL", "loud")], &[]).unwrap_err();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[1].starts_with("geophone.toml:1:"), "{found:?}");
+}
+
+#[test]
+fn quoted_keys_with_dots_are_not_sections() {
+    errors(
+        "\"web.max_requests\" = 3\n",
+        &[
+            "geophone.toml:1:1: unknown key \"web.max_requests\": sections and keys are joined without quotes",
+        ],
+    );
+}
+
+#[test]
+fn every_default_is_valid_and_keys_are_unique() {
+    let keys = schema::all(&catalogue());
+    for (at, key) in keys.iter().enumerate() {
+        assert!(
+            keys[..at].iter().all(|other| other.path != key.path),
+            "{} twice",
+            key.path
+        );
+        if let Some(value) = key.default.clone() {
+            let node = crate::document::Node {
+                origin: crate::document::Origin::Default,
+                value,
+            };
+            key.form
+                .check(&node)
+                .map_err(|why| format!("{} {why}", key.path))
+                .unwrap();
+        }
+    }
+}
+
+/// The reference file, as it is and with its commented keys switched on, equals the defaults.
+fn assert_equals_defaults(text: &str, known: &crate::module::Catalogue) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("geophone.toml");
+    let mut defaults = Config::load(&Sources::default(), known.clone())
+        .unwrap()
+        .config;
+    defaults.file = Some(path.clone());
+    for text in [
+        text.to_owned(),
+        text.replace("\n# enabled = ", "\nenabled = "),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let loaded = Config::load(&sources(Some(&path), &[], &[]), known.clone());
+        assert_eq!(
+            loaded
+                .map_err(|errors| format!("{errors:#?}"))
+                .unwrap()
+                .config,
+            defaults
+        );
+    }
+    for key in schema::all(known) {
+        let name = key.name();
+        let default = key.default.as_ref().map(reference::literal);
+        let line = default.map_or(format!("\n# {name} = \"auto\"\n"), |value| {
+            format!("\n{name} = {value}\n")
+        });
+        let header = if key.section().is_empty() {
+            String::new()
+        } else {
+            format!("\n[{}]\n", key.section())
+        };
+        assert!(
+            text.contains(&header) && text.contains(&line),
+            "{} is not there",
+            key.path
+        );
+    }
+}
+
+#[test]
+fn rendered_reference_equals_the_defaults() {
+    let known = catalogue();
+    assert_equals_defaults(&reference(&known), &known);
+}
+
+#[test]
+fn committed_reference_is_current() {
+    let known = crate::module::Catalogue::builtin().unwrap();
+    let text = include_str!("../../config/geophone.toml");
+    assert_equals_defaults(text, &known);
+    assert_eq!(text, reference(&known), "regenerate config/geophone.toml");
+}
