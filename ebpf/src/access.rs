@@ -12,6 +12,17 @@ pub trait Access {
     ///
     /// `base` points to a kernel structure that has the member, of the size of `T`.
     unsafe fn read<T: Copy + Default, const N: usize>(field: &Declared<N>, base: *const u8) -> T;
+
+    /// Reads the bit field that `field` was resolved to.
+    ///
+    /// # Safety
+    ///
+    /// `base` points to a kernel structure that has the bit field.
+    #[inline(always)]
+    unsafe fn read_bits<const N: usize>(field: &Declared<N>, base: *const u8) -> u32 {
+        // SAFETY: the caller's.
+        field.bits(unsafe { Self::read(field, base) })
+    }
 }
 
 /// Plain loads: programs of type `tp_btf`, whose arguments the verifier knows by type.

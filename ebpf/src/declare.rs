@@ -24,7 +24,10 @@ impl<const N: usize> Declared<N> {
             text[at] = bytes[at];
             at += 1;
         }
-        Self { value: [0; 2], request: text }
+        Self {
+            value: [0; 2],
+            request: text,
+        }
     }
 
     /// The answer: an offset, an index, a number or a truth value, as the request says.
@@ -66,17 +69,11 @@ impl<const N: usize> Declared<N> {
         unsafe { ptr::read_volatile(base.add(self.get() as usize).cast::<T>()) }
     }
 
-    /// Reads the bit field at the answered place of the structure at `base`.
-    ///
-    /// # Safety
-    ///
-    /// As [`Declared::read`].
+    /// The bit field at the answered place within its byte.
     #[inline(always)]
-    pub unsafe fn read_bits(&self, base: *const u8) -> u32 {
-        // SAFETY: the caller's.
-        let byte = u32::from(unsafe { self.read::<u8>(base) });
+    pub fn bits(&self, byte: u8) -> u32 {
         let place = self.second();
-        (byte >> (place & 0xff)) & ((1 << ((place >> 8) & 0xf)) - 1)
+        (u32::from(byte) >> (place & 0xff)) & ((1 << ((place >> 8) & 0xf)) - 1)
     }
 }
 

@@ -1,3 +1,4 @@
-//! Encoders: they know the [snapshot](crate::snapshot) and nothing of where it came from.
+//! Encodings of a snapshot. Nothing here knows of maps or the kernel.
 
+pub mod json;
 pub mod prometheus;

@@ -73,11 +73,13 @@ impl Filter {
 }
 
 fn unknown(name: String, modules: &[String]) -> FilterError {
+    // A third of the letters may differ, or one.
+    let tolerated = (name.chars().count() / 3).max(1);
     let hint = modules
         .iter()
-        .map(|module| (strsim::jaro_winkler(module, &name), module))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|module| (strsim::damerau_levenshtein(module, &name), module))
+        .filter(|(distance, _)| *distance <= tolerated)
+        .min()
         .map_or_else(String::new, |(_, module)| {
             format!(" (did you mean {module:?}?)")
         });

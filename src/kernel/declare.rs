@@ -177,3 +177,105 @@ fn reach(start: usize, references: &[Vec<Reference>], list: &[Declaration]) -> B
     }
     used
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::kernel::btf::build::Builder as BtfBuilder;
+    use crate::kernel::testing::{Builder, Instruction};
+
+    fn kernel() -> Btf {
+        let mut btf = BtfBuilder::default();
+        let int = btf.int("int", 4, 0, 32);
+        btf.plain(4, "task", 8, &[("pid", int, 0), ("tgid", int, 32)]);
+        Btf::parse(btf.finish()).unwrap()
+    }
+
+    fn used(declarations: &Declarations, function: &str) -> Vec<String> {
+        declarations
+            .used_by(function)
+            .map(|each| each.symbol.clone())
+            .collect()
+    }
+
+    /// `direct` takes an address, `through` one by section and offset, and `caller` calls
+    /// `helper`, which calls `inner` behind it in the same section; `bystander` needs nothing.
+    fn object() -> Vec<u8> {
+        let finish = || [Instruction::result(0), Instruction::exit()];
+        let body = |first| [first].into_iter().chain(finish()).collect();
+        Builder::default()
+            .global("OPTION", &7_u32.to_ne_bytes())
+            .declare("PID", "field task.pid")
+            .declare("TGID", "field task.tgid")
+            .declare("GONE", "field task.gone")
+            .global("TEXT", b"\0\0\0\0\0\0\0\0just some text")
+            .function("tp_btf/a", "direct", body(Instruction::address("PID", 0)))
+            // OPTION takes 8 bytes with its alignment, PID 24.
+            .function(
+                "tp_btf/a",
+                "through",
+                body(Instruction::address("section .rodata", 32)),
+            )
+            .function("tp_btf/b", "caller", body(Instruction::call("helper")))
+            .function(".text", "helper", body(Instruction::call_ahead(2)))
+            .function(".text", "inner", body(Instruction::address("GONE", 0)))
+            .empty("tp_btf/c", "bystander")
+            .finish()
+    }
+
+    #[test]
+    fn uses_are_found_directly_and_through_calls() {
+        let bytes = object();
+        let declarations = Declarations::find(&Object::parse(&bytes).unwrap()).unwrap();
+        assert_eq!(declarations.iter().count(), 3);
+        assert_eq!(used(&declarations, "direct"), ["PID"]);
+        assert_eq!(used(&declarations, "through"), ["TGID"]);
+        assert_eq!(used(&declarations, "caller"), ["GONE"]);
+        assert!(used(&declarations, "bystander").is_empty());
+        assert!(declarations.has_function("bystander") && !declarations.has_function("PID"));
+    }
+
+    #[test]
+    fn answers_go_into_the_object_and_misses_to_the_programs() {
+        let mut bytes = object();
+        let original = bytes.clone();
+        let declarations = Declarations::find(&Object::parse(&original).unwrap()).unwrap();
+        let btf = kernel();
+        let answers = declarations.answer(&btf);
+        assert_eq!(
+            (answers.get("TGID"), answers.get("GONE")),
+            (Some([4, 0]), None)
+        );
+        assert_eq!(answers.missing("direct").count(), 0);
+        let missing: Vec<_> = answers
+            .missing("caller")
+            .map(|each| each.which.as_str())
+            .collect();
+        assert_eq!(missing, ["field task.gone"]);
+
+        answers.write(&mut bytes);
+        let globals = Object::parse(&bytes).unwrap().globals();
+        let tgid = globals.iter().find(|global| global.name == "TGID").unwrap();
+        let text = b"field task.tgid\0";
+        assert_eq!(
+            tgid.bytes,
+            [&4_u32.to_ne_bytes()[..], &[0; 4], text].concat()
+        );
+        let option = globals
+            .iter()
+            .find(|global| global.name == "OPTION")
+            .unwrap();
+        assert_eq!(option.bytes, 7_u32.to_ne_bytes());
+    }
+
+    #[test]
+    fn a_malformed_request_is_an_error_with_its_symbol() {
+        let bytes = Builder::default().declare("BAD", "field task").finish();
+        let error = Declarations::find(&Object::parse(&bytes).unwrap()).unwrap_err();
+        assert!(
+            error.to_string().starts_with("declaration BAD: "),
+            "{error}"
+        );
+    }
+}

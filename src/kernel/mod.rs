@@ -9,7 +9,6 @@ pub mod btf;
 mod capabilities;
 pub mod cpus;
 pub mod declare;
-mod entries;
 mod features;
 mod host;
 pub mod layout;
@@ -21,15 +20,16 @@ pub mod request;
 pub mod resolve;
 mod stats;
 mod sys;
+#[cfg(test)]
+mod testing;
 
 pub use capabilities::{Held, missing_capabilities};
-pub use entries::{Entries, Entry};
 pub use features::{Feature, Standing};
 pub use host::{Host, Lockdown, Mounts};
 pub use load::{
     Alternative, Attach, Attached, KernelBtf, LoadError, Loader, Module, Plan, Program,
     ProgramPlan, ProgramState,
 };
-pub use map::{MapError, MapHandle};
+pub use map::{Entries, Entry, MapError, MapHandle};
 pub use process::{MemoryLimit, memory_limit, release_memory};
 pub use stats::{ProgramInfo, RunTimeStatistics};

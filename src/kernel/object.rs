@@ -143,8 +143,9 @@ impl<'data> Object<'data> {
             let address = symbol.address().wrapping_add_signed(addend);
             found.extend(self.reference(target, address, all));
         }
-        // Calls within a section need no relocation.
-        for at in function.range.clone().step_by(8) {
+        // Calls within a section need no relocation. A symbol may claim any size.
+        let end = function.range.end.min(code.len() as u64);
+        for at in (function.range.start..end).step_by(8) {
             let Some(each) = instruction(code, at).filter(Instruction::is_local_call) else {
                 continue;
             };

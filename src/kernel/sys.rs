@@ -308,3 +308,27 @@ unsafe fn bpf<T>(command: u32, attr: &mut T) -> io::Result<libc::c_long> {
         Ok(result)
     }
 }
+
+/// Opens a program by its id; `ENOENT` once it is gone.
+#[cfg(test)]
+pub fn program_by_id(id: u32) -> io::Result<OwnedFd> {
+    const PROG_GET_FD_BY_ID: u32 = 13;
+    let mut attr = [id, 0, 0];
+    // SAFETY: the command's attributes, which point to nothing.
+    let fd = unsafe { bpf(PROG_GET_FD_BY_ID, &mut attr) }?;
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Creates a map, which outside of tests is the loader's work.
+#[cfg(test)]
+pub fn create_map(map_type: u32, key: u32, value: u32, entries: u32) -> io::Result<OwnedFd> {
+    const MAP_CREATE: u32 = 0;
+    let mut attr = [map_type, key, value, entries, 0];
+    // SAFETY: the first five words of the command's attributes; they point to nothing.
+    let fd = unsafe { bpf(MAP_CREATE, &mut attr) }?;
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -8,5 +8,24 @@ pub(super) struct Embedded {
     pub object: &'static [u8],
 }
 
+/// The object for this architecture: tracepoint arguments are the same everywhere, the
+/// registers of user and kernel functions are not.
+#[cfg(target_arch = "x86_64")]
+macro_rules! object {
+    ($name:literal) => {
+        include_bytes!(concat!("../../ebpf/prebuilt/x86_64/", $name, ".o"))
+    };
+}
+
+macro_rules! embedded {
+    ($name:literal) => {
+        Embedded {
+            file: concat!("ebpf/modules/", $name, ".toml"),
+            manifest: include_str!(concat!("../../ebpf/modules/", $name, ".toml")),
+            object: object!($name),
+        }
+    };
+}
+
 /// Built-in modules, in the order in which they are loaded and exposed.
-pub(super) const MODULES: &[Embedded] = &[];
+pub(super) const MODULES: &[Embedded] = &[embedded!("runqueue"), embedded!("block_io")];

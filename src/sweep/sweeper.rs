@@ -74,6 +74,11 @@ impl Sweeper {
         &self.shared.reports
     }
 
+    /// The last complete sweep.
+    pub fn last(&self) -> Option<Arc<Snapshot>> {
+        self.shared.state().last.as_ref().map(|(_, last)| Arc::clone(last))
+    }
+
     /// Whether the first sweep is done.
     pub fn is_ready(&self) -> bool {
         self.shared.state().last.is_some()

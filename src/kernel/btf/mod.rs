@@ -10,6 +10,8 @@
 pub(super) mod build;
 mod error;
 mod kind;
+#[cfg(test)]
+mod mutated;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -154,6 +156,11 @@ impl Btf {
             )
         };
         self.named(name, kinds).next().is_some()
+    }
+
+    /// Whether there is a function of this name that programs could attach to.
+    pub fn has_function(&self, name: &str) -> bool {
+        self.named(name, |kind| kind == Kind::Func).next().is_some()
     }
 
     /// The prototype behind tracepoint `name`, found at its typedef `btf_trace_NAME`. Its

@@ -64,18 +64,21 @@ fn precheck(alternative: &Alternative, kernel: &KernelBtf) -> Result<(), Refusal
     if target.is_empty() || target.contains('\0') {
         return Err(Refusal::failed("the target has no name"));
     }
-    if alternative.attach == Attach::TpBtf {
-        let known = kernel
-            .reader()
-            .tracepoint(target)
-            .map_err(|e| Refusal::failed(e.to_string()))?;
-        if known.is_none() {
-            return Err(Refusal::unsupported(format!(
-                "the kernel has no tracepoint {target}"
-            )));
-        }
+    let (known, what) = match alternative.attach {
+        Attach::TpBtf => (
+            kernel.reader().tracepoint(target).map(|it| it.is_some()),
+            "tracepoint",
+        ),
+        Attach::Fentry => (Ok(kernel.reader().has_function(target)), "function"),
+        Attach::RawTp | Attach::Tracepoint | Attach::Kprobe => return Ok(()),
+    };
+    match known {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refusal::unsupported(format!(
+            "the kernel has no {what} {target}"
+        ))),
+        Err(error) => Err(Refusal::failed(error.to_string())),
     }
-    Ok(())
 }
 
 type Hooked = (OwnedFd, Box<dyn Any + Send + Sync>);

@@ -5,6 +5,8 @@ mod error;
 mod kernel_btf;
 mod plan;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub use attach::Attached;
 pub use error::LoadError;

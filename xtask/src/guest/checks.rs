@@ -119,7 +119,7 @@ fn tcp_connections(client: &mut Client) -> Result<String> {
 }
 
 fn tcp_retransmissions(client: &mut Client) -> Result<String> {
-    let comparisons = scenario::tcp::retransmissions(client, 2, 1 << 20)?;
+    let comparisons = scenario::tcp::retransmissions(client, 2, 8 << 20)?;
     comparisons
         .iter()
         .try_for_each(|comparison| comparison.equal(1.0))?;

@@ -1,5 +1,5 @@
-//! `/proc/PID/task/TID/schedstat` (`Documentation/scheduler/sched-stats.rst`) and the
-//! switches in `/proc/PID/task/TID/status`, of every task of the machine.
+//! `/proc/PID/task/TID/schedstat` (`Documentation/scheduler/sched-stats.rst`), the switches
+//! in `status` and the migrations in `sched` beside it, of every task of the machine.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,6 +15,8 @@ pub struct Task {
     pub runs: u64,
     pub voluntary: u64,
     pub involuntary: u64,
+    /// Times it was moved to another CPU (`se.nr_migrations`).
+    pub migrations: u64,
 }
 
 /// The counters of all tasks, by thread id.
@@ -48,6 +50,7 @@ impl Schedule {
             total.runs += now.runs.saturating_sub(then.runs);
             total.voluntary += now.voluntary.saturating_sub(then.voluntary);
             total.involuntary += now.involuntary.saturating_sub(then.involuntary);
+            total.migrations += now.migrations.saturating_sub(then.migrations);
         }
         total
     }
@@ -62,18 +65,26 @@ fn numbered(directory: &Path) -> Result<Vec<u32>> {
 fn task(directory: &Path) -> Option<Task> {
     let schedstat = fs::read_to_string(directory.join("schedstat")).ok()?;
     let status = fs::read_to_string(directory.join("status")).ok()?;
+    let sched = fs::read_to_string(directory.join("sched")).ok()?;
     let mut fields = schedstat.split_whitespace().skip(1).map(str::parse);
-    let switches = |name: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-    };
+    let switches = |name| value(&status, name);
     Some(Task {
         wait: fields.next()?.ok()?,
         runs: fields.next()?.ok()?,
-        voluntary: switches("voluntary_ctxt_switches:")?,
-        involuntary: switches("nonvoluntary_ctxt_switches:")?,
+        voluntary: switches("voluntary_ctxt_switches")?,
+        involuntary: switches("nonvoluntary_ctxt_switches")?,
+        migrations: value(&sched, "se.nr_migrations")?,
     })
+}
+
+/// The number after `name` and a colon, at the beginning of a line.
+fn value(text: &str, name: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.trim_start()
+        .trim_start_matches(':')
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

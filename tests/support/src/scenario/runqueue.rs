@@ -1,4 +1,4 @@
-//! Run-queue wait and context switches against the sums over all tasks.
+//! Run-queue wait, context switches and migrations against the sums over all tasks.
 
 use std::time::Duration;
 

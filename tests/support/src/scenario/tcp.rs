@@ -12,7 +12,7 @@ const OPENED: &str = "geophone_tcp_connections_opened_total";
 const RETRANSMITTED: &str = "geophone_tcp_retransmitted_segments_total";
 
 /// Of 100 packets.
-pub const LOSS: u32 = 3;
+pub const LOSS: u32 = 5;
 
 /// What is compared: a name for it, the metric, its labels, the kernel's counter.
 type Item<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);

@@ -1,12 +1,19 @@
 //! Reading and writing maps from user space.
 
+mod entries;
+#[cfg(test)]
+mod tests;
+
+pub use entries::{Entries, Entry};
+
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cpus;
-use super::entries::{Entries, Entry, Shape};
+use entries::Shape;
+
 use super::sys::{ANY, Cursor, MapFd, NO_EXIST, map_info};
 
 const HASH: u32 = 1;

@@ -100,7 +100,7 @@ impl Entries {
 }
 
 impl<'a> Entry<'a> {
-    /// The value of each possible CPU, in the order of [`super::cpus::possible`].
+    /// The value of each possible CPU, in the order of [`crate::kernel::cpus::possible`].
     pub fn values(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let size = self.shape.value_size;
         self.values

@@ -1,0 +1,81 @@
+//! When the connections that are open now were started: the one thing the kernel forgets.
+
+use aya_ebpf::btf_maps::HashMap;
+use aya_ebpf::macros::btf_map;
+
+/// Positions in the label `direction`.
+pub const ACTIVE: usize = 0;
+pub const PASSIVE: usize = 1;
+pub const DIRECTIONS: usize = 2;
+
+#[repr(C)]
+pub struct SocketKey {
+    socket: u64,
+}
+
+/// The time in nanoseconds; its lowest bit is the direction.
+#[repr(C)]
+pub struct Start {
+    since: u64,
+}
+
+#[btf_map]
+static STARTED: HashMap<SocketKey, Start, 8192> = HashMap::new();
+
+/// A connection that was found.
+#[derive(Clone, Copy)]
+pub struct Started {
+    entry: *mut Start,
+    pub since: u64,
+    pub direction: usize,
+}
+
+impl Started {
+    /// Starts the clock again.
+    #[inline(always)]
+    pub fn restart(self, now: u64) {
+        // SAFETY: the entry lives while its socket does, and only the one that holds the
+        // socket's lock changes its state.
+        unsafe { (*self.entry).since = now & !1 | self.direction as u64 }
+    }
+}
+
+/// Remembers the start of a connection; false where the table is full. Overwrites what a
+/// former socket at the same address left, should its end have been missed.
+#[inline(always)]
+pub fn remember(socket: *const u8, now: u64, direction: usize) -> bool {
+    let since = now & !1 | direction as u64;
+    STARTED
+        .insert(
+            SocketKey {
+                socket: socket as u64,
+            },
+            Start { since },
+            0,
+        )
+        .is_ok()
+}
+
+/// Looks a connection up.
+#[inline(always)]
+pub fn find(socket: *const u8) -> Option<Started> {
+    let entry = STARTED.get_ptr_mut(SocketKey {
+        socket: socket as u64,
+    })?;
+    // SAFETY: as in restart().
+    let since = unsafe { (*entry).since };
+    Some(Started {
+        entry,
+        since: since & !1,
+        direction: (since & 1) as usize,
+    })
+}
+
+/// Forgets a connection.
+#[inline(always)]
+pub fn forget(socket: *const u8) {
+    // An entry that is not there is as good as removed.
+    let _ = STARTED.remove(SocketKey {
+        socket: socket as u64,
+    });
+}

@@ -1,0 +1,118 @@
+use tracing::{debug, error, info, warn};
+
+use crate::config::{Config, Enabled, Loaded, ModuleConfig};
+use crate::kernel::{KernelBtf, Loader, missing_capabilities, release_memory};
+use crate::module::{Catalogue, Module};
+use crate::sweep::{ModuleReport, ModuleState, RunningModule, start};
+
+use super::DaemonError;
+
+/// The modules that run, and what became of each.
+pub struct Modules {
+    pub running: Vec<RunningModule>,
+    /// Of every module of the catalogue, in its order.
+    pub reports: Vec<ModuleReport>,
+}
+
+/// Says which capabilities are missing before anything is tried.
+///
+/// # Errors
+///
+/// Some are missing.
+pub fn check_privileges() -> Result<(), DaemonError> {
+    match missing_capabilities() {
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(DaemonError::Privileges { missing }),
+    }
+}
+
+/// Loads every enabled module. What keeps one from running costs that one alone.
+///
+/// # Errors
+///
+/// No module is enabled.
+pub fn bring_up(loaded: &Loaded) -> Result<Modules, DaemonError> {
+    let Loaded { config, catalogue } = loaded;
+    let enabled = |module: &Module| settings(config, module).is_some();
+    if !catalogue.iter().any(|module| enabled(module)) {
+        return Err(DaemonError::NothingEnabled);
+    }
+    let modules = with_loader(config, catalogue);
+    // The kernel's type information was the largest thing we will ever hold.
+    release_memory();
+    for report in &modules.reports {
+        let required = config.modules.get(&report.name).is_some_and(|each| each.enabled == Enabled::Yes);
+        log(report, required);
+    }
+    Ok(modules)
+}
+
+fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
+    let unsupported = |reason: String| without_loader(config, catalogue, ModuleState::Unsupported, &reason);
+    let kernel = match KernelBtf::open(config.btf.as_deref()) {
+        Ok(kernel) => kernel,
+        Err(error) => return unsupported(error.to_string()),
+    };
+    let mut loader = match Loader::new(&kernel) {
+        Ok(loader) => loader,
+        Err(error) => return unsupported(error.to_string()),
+    };
+    let mut modules = Modules { running: Vec::new(), reports: Vec::new() };
+    for module in catalogue.iter() {
+        let Some(settings) = settings(config, module) else {
+            modules.reports.push(disabled(module));
+            continue;
+        };
+        match start(module, settings, &mut loader) {
+            Ok(running) => {
+                modules.reports.push(running.report.clone());
+                // A module without any program has nothing to sweep.
+                if running.report.attached().0 > 0 {
+                    modules.running.push(running);
+                }
+            }
+            Err(error) => {
+                modules.reports.push(idle(module, ModuleState::Failed, error.to_string()));
+            }
+        }
+    }
+    modules
+}
+
+fn without_loader(config: &Config, catalogue: &Catalogue, state: ModuleState, reason: &str) -> Modules {
+    let report = |module: &Module| match settings(config, module) {
+        Some(_) => idle(module, state, reason.to_owned()),
+        None => disabled(module),
+    };
+    let reports = catalogue.iter().map(|module| report(module)).collect();
+    Modules { running: Vec::new(), reports }
+}
+
+/// The settings of a module that is enabled.
+fn settings<'a>(config: &'a Config, module: &Module) -> Option<&'a ModuleConfig> {
+    let settings = config.modules.get(&module.manifest.name)?;
+    (settings.enabled != Enabled::No).then_some(settings)
+}
+
+fn disabled(module: &Module) -> ModuleReport {
+    idle(module, ModuleState::Disabled, "disabled by the configuration".to_owned())
+}
+
+fn idle(module: &Module, state: ModuleState, reason: String) -> ModuleReport {
+    ModuleReport::idle(&module.manifest.name, &module.manifest.summary, state, reason)
+}
+
+/// One line for each module.
+fn log(report: &ModuleReport, required: bool) {
+    let (attached, of) = report.attached();
+    let hooks: Vec<&str> = report.programs.iter().map(|program| &*program.hook).filter(|hook| !hook.is_empty()).collect();
+    let hooks = hooks.join(" ");
+    let ModuleReport { name, state, reason, .. } = report;
+    match state {
+        ModuleState::Active => info!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, "module active"),
+        ModuleState::Disabled => debug!(module = %name, %state, "module disabled"),
+        _ if required => error!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, %reason, "module required, but not active"),
+        ModuleState::Unsupported => info!(module = %name, %state, %reason, "module unsupported"),
+        _ => warn!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, %reason, "module not fully active"),
+    }
+}

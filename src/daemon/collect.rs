@@ -1,0 +1,66 @@
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::DaemonError;
+use super::bring_up::{bring_up, check_privileges};
+use super::run::extra;
+use super::statistics::OnTime;
+use crate::cli::CollectFormat;
+use crate::config::Loaded;
+use crate::export::json;
+use crate::export::prometheus::{Escaping, Exposition, Format, encode};
+use crate::http::Counters;
+use crate::log::LogCounts;
+use crate::snapshot::Snapshot;
+use crate::sweep::{Pace, Sweeper};
+
+/// Loads the modules, waits, sweeps once, prints the snapshot and leaves.
+///
+/// # Errors
+///
+/// It cannot begin, or standard output cannot be written to.
+pub fn collect(
+    loaded: &Loaded,
+    duration: Duration,
+    format: CollectFormat,
+    log: Arc<LogCounts>,
+) -> Result<(), DaemonError> {
+    check_privileges()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(DaemonError::Runtime)?;
+    let modules = bring_up(loaded)?;
+    let reports = modules.reports.clone();
+    // The first sweep creates the keys; the second, at the end, is the one that is printed.
+    let pace = Pace { min_interval: Duration::ZERO, interval: Duration::MAX };
+    let extra = extra(Arc::new(Counters::default()), log, OnTime::default());
+    let sweeper =
+        Sweeper::start(modules.running, modules.reports, pace, extra).map_err(DaemonError::Runtime)?;
+    if duration > Duration::from_secs(1) {
+        eprintln!("collecting for {}", humantime::format_duration(duration));
+    }
+    let snapshot = runtime.block_on(async {
+        sweeper.snapshot(None).await;
+        tokio::time::sleep(duration).await;
+        sweeper.snapshot(None).await
+    });
+    let exposition = Exposition { classic_buckets: loaded.config.exposition.classic_buckets };
+    let page = page(&snapshot, &reports, format, exposition)?;
+    std::io::stdout().lock().write_all(&page).map_err(DaemonError::Output)
+}
+
+fn page(
+    snapshot: &Snapshot,
+    reports: &[crate::sweep::ModuleReport],
+    format: CollectFormat,
+    exposition: Exposition,
+) -> Result<Vec<u8>, DaemonError> {
+    let format = match format {
+        CollectFormat::Text => Format::Text004,
+        CollectFormat::OpenMetrics => Format::OpenMetrics100(Escaping::Underscores),
+        CollectFormat::Json => return Ok(json::page(snapshot, &reports)),
+    };
+    Ok(encode(format, &snapshot.families, &exposition)?)
+}

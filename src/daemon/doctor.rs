@@ -1,0 +1,77 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use super::bring_up::bring_up;
+use crate::config::Loaded;
+use crate::kernel::{Feature, Host, Standing, missing_capabilities};
+use crate::sweep::{ModuleReport, ModuleState};
+
+/// What `geophone doctor` found: the machine, then every module as it really loaded and
+/// attached for a moment.
+#[derive(Debug, Serialize)]
+pub struct Diagnosis {
+    pub version: &'static str,
+    pub host: Vec<Feature>,
+    pub modules: Vec<ModuleReport>,
+    /// Why the modules were not tried; empty if they were.
+    pub not_tried: String,
+}
+
+/// Looks at the machine, and loads and attaches every enabled module to see whether it can.
+pub fn diagnose(loaded: &Loaded) -> Diagnosis {
+    let host = Host::read().features();
+    let missing = missing_capabilities();
+    let (modules, not_tried) = if missing.is_empty() {
+        match bring_up(loaded) {
+            Ok(modules) => (modules.reports, String::new()),
+            Err(error) => (Vec::new(), error.to_string()),
+        }
+    } else {
+        let missing = missing.join(" and ");
+        (Vec::new(), format!("missing {missing}: run it as root (sudo geophone doctor)"))
+    };
+    Diagnosis { version: env!("CARGO_PKG_VERSION"), host, modules, not_tried }
+}
+
+impl Diagnosis {
+    /// Whether every enabled module is fully there.
+    pub fn is_healthy(&self) -> bool {
+        let fine = |report: &ModuleReport| matches!(report.state, ModuleState::Active | ModuleState::Disabled);
+        self.not_tried.is_empty() && self.modules.iter().all(fine)
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "geophone {}\n\nmachine", self.version)?;
+        for feature in &self.host {
+            let mark = match feature.standing {
+                Standing::Fine => "ok",
+                Standing::Limited => "limited",
+                Standing::Prohibitive => "MISSING",
+            };
+            writeln!(f, "  {mark:<8} {:<18} {}", feature.name, feature.value)?;
+            if !feature.remedy.is_empty() {
+                writeln!(f, "  {:<8} {:<18} -> {}", "", "", feature.remedy)?;
+            }
+        }
+        writeln!(f, "\nmodules")?;
+        if !self.not_tried.is_empty() {
+            writeln!(f, "  not tried: {}", self.not_tried)?;
+        }
+        for report in &self.modules {
+            let (attached, of) = report.attached();
+            let programs = if of == 0 { String::new() } else { format!("{attached} of {of} programs attach") };
+            writeln!(f, "  {:<12} {:<18} {programs}", report.state, report.name)?;
+            if report.programs.is_empty() && !report.reason.is_empty() {
+                writeln!(f, "  {:<12} -> {}", "", report.reason)?;
+            }
+            for program in &report.programs {
+                let how = if program.reason.is_empty() { &program.hook } else { &program.reason };
+                writeln!(f, "    {:<12} {:<24} {how}", program.state, program.name)?;
+            }
+        }
+        Ok(())
+    }
+}

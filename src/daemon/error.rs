@@ -1,0 +1,29 @@
+use std::io;
+
+use thiserror::Error;
+
+use crate::export::prometheus::EncodeError;
+use crate::http::BindError;
+
+/// Why the daemon cannot run at all. What keeps one module from running is in its report.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    #[error(
+        "missing {}: loading eBPF programs needs {}. Run it as root (sudo geophone), or as a \
+         service with AmbientCapabilities={}",
+        missing.join(" and "),
+        if missing.len() == 1 { "it" } else { "them" },
+        missing.join(" ")
+    )]
+    Privileges { missing: Vec<&'static str> },
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("no module is enabled: enable one with --module.NAME or modules.NAME.enabled = true (geophone modules lists them)")]
+    NothingEnabled,
+    #[error("cannot start a thread or the event loop: {0}; raise TasksMax or the limit of processes")]
+    Runtime(io::Error),
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}

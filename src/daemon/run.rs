@@ -1,0 +1,101 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use super::DaemonError;
+use super::bring_up::{bring_up, check_privileges};
+use super::source::SweepSource;
+use super::statistics::{OnTime, sample};
+use crate::config::{Config, ListenAddress, Loaded};
+use crate::export::prometheus::Exposition;
+use crate::http::{Counters, Limits, Server, ServerConfig};
+use crate::introspect::{BUILD_INFO, Families, LOG_MESSAGES, RUN_STATISTICS_SECONDS, process_families};
+use crate::log::LogCounts;
+use crate::sweep::{Extra, Pace, Sweeper};
+
+/// Loads the modules and serves until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// It cannot begin: no privileges, a port in use, no module enabled.
+pub fn run(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> {
+    check_privileges()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(DaemonError::Runtime)?;
+    runtime.block_on(serve(loaded, log))
+}
+
+async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> {
+    let config = &loaded.config;
+    let modules = bring_up(loaded)?;
+    let counters = Arc::new(Counters::default());
+    let on = OnTime::default();
+    let extra = extra(Arc::clone(&counters), log, Arc::clone(&on));
+    let pace = Pace { min_interval: config.sweep.min_interval, interval: config.sweep.interval };
+    let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
+        .map_err(DaemonError::Runtime)?;
+    let server = Server::bind(&server_config(config, counters), Arc::new(SweepSource::new(sweeper)))?;
+    for address in server.local_addrs() {
+        info!(url = %format_args!("http://{address}{}", config.web.telemetry_path), "serving");
+    }
+    let sampling = tokio::spawn(sample(config.statistics, on));
+    server.run(stopped()).await.map_err(DaemonError::Runtime)?;
+    sampling.abort();
+    info!("stopped");
+    Ok(())
+}
+
+fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {
+    let addresses = config.web.listen_addresses.iter();
+    let addresses: Vec<SocketAddr> = addresses.flat_map(ListenAddress::sockets).collect();
+    ServerConfig {
+        listen_addresses: addresses,
+        telemetry_path: config.web.telemetry_path.clone(),
+        max_requests: config.web.max_requests,
+        exposition: Exposition { classic_buckets: config.exposition.classic_buckets },
+        limits: Limits::default(),
+        counters,
+    }
+}
+
+/// The metrics that no sweep gives.
+pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: OnTime) -> Extra {
+    let since = SystemTime::now();
+    Box::new(move || {
+        let mut own = Families::new(since);
+        let build = [env!("CARGO_PKG_VERSION"), option_env!("GEOPHONE_REVISION").unwrap_or(""), option_env!("GEOPHONE_RUSTC").unwrap_or(""), std::env::consts::ARCH];
+        own.info(&BUILD_INFO, &build);
+        let on = Duration::from_nanos(on.load(Ordering::Relaxed));
+        own.seconds_counter(&RUN_STATISTICS_SECONDS, &[], on.as_secs_f64());
+        for (level, count) in log.by_level() {
+            own.counter(&LOG_MESSAGES, &[level], count);
+        }
+        process_families(&mut own);
+        let mut families = own.finish();
+        families.extend(counters.families());
+        families
+    })
+}
+
+/// Returns when the daemon shall stop.
+async fn stopped() {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        // Without handlers the signals end the process by themselves.
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            _ = term.recv() => return info!(signal = "SIGTERM", "stopping"),
+            _ = int.recv() => return info!(signal = "SIGINT", "stopping"),
+            _ = hup.recv() => warn!("SIGHUP ignored: restart to use a changed configuration"),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Objects made by hand, and whether this process may load them.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use object::elf::{R_BPF_64_32, R_BPF_64_64};
+use object::write::{Object, Relocation, SectionId, Symbol, SymbolSection};
+use object::{
+    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
+    SymbolScope,
+};
+
+use super::missing_capabilities;
+
+/// Whether programs can be loaded here. Says loudly that a test is skipped, which with
+/// `GEOPHONE_REQUIRE_BPF=1` is a failure.
+pub fn may_load(test: &str) -> bool {
+    let missing = missing_capabilities();
+    if missing.is_empty() {
+        return true;
+    }
+    let text = format!("SKIPPED {test}: {} missing\n", missing.join(" and "));
+    assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{text}");
+    // Past the test harness, which would swallow it.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    false
+}
+
+/// One instruction, or a pair of them, and the symbol whose address it takes.
+pub struct Instruction {
+    bytes: Vec<u8>,
+    refers: Option<(&'static str, u32)>,
+}
+
+impl Instruction {
+    /// `r0 = value`
+    pub fn result(value: i32) -> Self {
+        let mut bytes = vec![0xb7, 0, 0, 0];
+        bytes.extend_from_slice(&value.to_ne_bytes());
+        Self {
+            bytes,
+            refers: None,
+        }
+    }
+
+    pub fn exit() -> Self {
+        Self {
+            bytes: vec![0x95, 0, 0, 0, 0, 0, 0, 0],
+            refers: None,
+        }
+    }
+
+    /// `r1 = address of symbol + addend`
+    pub fn address(symbol: &'static str, addend: i32) -> Self {
+        let mut bytes = vec![0x18, 1, 0, 0];
+        bytes.extend_from_slice(&addend.to_ne_bytes());
+        bytes.extend_from_slice(&[0; 8]);
+        Self {
+            bytes,
+            refers: Some((symbol, R_BPF_64_64)),
+        }
+    }
+
+    /// Calls a function of another section.
+    pub fn call(function: &'static str) -> Self {
+        Self {
+            refers: Some((function, R_BPF_64_32)),
+            ..Self::call_ahead(-1)
+        }
+    }
+
+    /// Calls the function that begins `instructions` behind the next one.
+    pub fn call_ahead(instructions: i32) -> Self {
+        let mut bytes = vec![0x85, 1 << 4, 0, 0];
+        bytes.extend_from_slice(&instructions.to_ne_bytes());
+        Self {
+            bytes,
+            refers: None,
+        }
+    }
+}
+
+/// An object with read-only globals and programs.
+pub struct Builder {
+    object: Object<'static>,
+    sections: BTreeMap<String, SectionId>,
+    waiting: Vec<(SectionId, u64, &'static str, u32)>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let object = Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::default());
+        let mut builder = Self {
+            object,
+            sections: BTreeMap::new(),
+            waiting: Vec::new(),
+        };
+        builder.data("license", "LICENSE", b"GPL\0");
+        builder
+    }
+}
+
+impl Builder {
+    fn add(&mut self, section: &str, kind: SectionKind, name: &str, bytes: &[u8]) -> u64 {
+        let object = &mut self.object;
+        let id = *self
+            .sections
+            .entry(section.to_owned())
+            .or_insert_with(|| object.add_section(Vec::new(), section.as_bytes().to_vec(), kind));
+        let at = self.object.append_section_data(id, bytes, 8);
+        let kind = if kind == SectionKind::Text {
+            SymbolKind::Text
+        } else {
+            SymbolKind::Data
+        };
+        self.object.add_symbol(Symbol {
+            name: name.as_bytes().to_vec(),
+            value: at,
+            size: bytes.len() as u64,
+            kind,
+            scope: SymbolScope::Dynamic,
+            weak: false,
+            section: SymbolSection::Section(id),
+            flags: SymbolFlags::None,
+        });
+        at
+    }
+
+    fn data(&mut self, section: &str, name: &str, bytes: &[u8]) {
+        self.add(section, SectionKind::ReadOnlyData, name, bytes);
+    }
+
+    /// Adds a read-only global.
+    pub fn global(&mut self, name: &str, bytes: &[u8]) -> &mut Self {
+        self.data(".rodata", name, bytes);
+        self
+    }
+
+    /// Adds a declaration as the probes write it.
+    pub fn declare(&mut self, name: &str, request: &str) -> &mut Self {
+        let mut bytes = vec![0; 8];
+        bytes.extend_from_slice(request.as_bytes());
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        self.global(name, &bytes)
+    }
+
+    /// Adds a function to a section, behind those that it has.
+    pub fn function(&mut self, section: &str, name: &str, body: Vec<Instruction>) -> &mut Self {
+        let bytes: Vec<u8> = body.iter().flat_map(|each| each.bytes.clone()).collect();
+        let mut at = self.add(section, SectionKind::Text, name, &bytes);
+        let id = self.sections[section];
+        for each in body {
+            self.waiting
+                .extend(each.refers.map(|(symbol, kind)| (id, at, symbol, kind)));
+            at += each.bytes.len() as u64;
+        }
+        self
+    }
+
+    /// Adds a program that does nothing.
+    pub fn empty(&mut self, section: &str, name: &str) -> &mut Self {
+        self.function(
+            section,
+            name,
+            vec![Instruction::result(0), Instruction::exit()],
+        )
+    }
+
+    pub fn finish(&mut self) -> Vec<u8> {
+        for (section, offset, symbol, r_type) in std::mem::take(&mut self.waiting) {
+            let symbol = match symbol.strip_prefix("section ") {
+                Some(name) => self.object.section_symbol(self.sections[name]),
+                None => self.object.symbol_id(symbol.as_bytes()).unwrap(),
+            };
+            let flags = RelocationFlags::Elf { r_type };
+            let relocation = Relocation {
+                offset,
+                symbol,
+                addend: 0,
+                flags,
+            };
+            self.object.add_relocation(section, relocation).unwrap();
+        }
+        self.object.write().unwrap()
+    }
+}

@@ -1,0 +1,176 @@
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use geophone::snapshot::{Kind, Snapshot, Unit};
+
+use crate::client::{Client, get};
+use crate::sample;
+use crate::server::{Fake, PATIENCE, Running, eventually};
+
+#[test]
+fn requests_in_a_row_are_answered_in_their_order() {
+    let server = Running::start(Fake::default(), |_| {});
+    let mut client = Client::connect(server.address);
+    let request = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.send(&(request("/-/healthy") + &request("/metrics") + &request("/nowhere")));
+    assert_eq!(client.response(false).text(), "Geophone is healthy.\n");
+    assert!(client.response(false).text().starts_with("# HELP"));
+    assert_eq!(client.response(false).status, 404);
+    assert_eq!(client.get("/status", "").status, 200);
+}
+
+#[test]
+fn a_request_that_trickles_in_is_cut_off() {
+    let server = Running::start(Fake::default(), |config| {
+        config.limits.header_timeout = Duration::from_millis(100);
+    });
+    let mut silent = Client::connect(server.address);
+    assert!(silent.until_closed().is_empty());
+
+    let mut slow = Client::connect(server.address);
+    slow.send("GET /metrics HTTP/1.1\r\n");
+    let begin = Instant::now();
+    // Every byte comes well before the limit; all of them together never end.
+    while slow.try_send("X: y\r\n") {
+        assert!(begin.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(100));
+}
+
+#[test]
+fn a_kept_connection_may_rest_longer_than_a_header() {
+    let server = Running::start(Fake::default(), |config| {
+        config.limits.header_timeout = Duration::from_millis(50);
+        config.limits.idle_timeout = Duration::from_millis(400);
+    });
+    let mut client = Client::connect(server.address);
+    for _ in 0..2 {
+        assert_eq!(client.get("/-/healthy", "").status, 200);
+    }
+    let begin = Instant::now();
+    assert!(client.until_closed().is_empty());
+    assert!(
+        begin.elapsed() > Duration::from_millis(300),
+        "{:?}",
+        begin.elapsed()
+    );
+
+    // The next request on a kept connection has the header's limit again.
+    let server = Running::start(Fake::default(), |config| {
+        config.limits.header_timeout = Duration::from_millis(50);
+        config.limits.idle_timeout = 10 * PATIENCE;
+    });
+    let mut client = Client::connect(server.address);
+    assert_eq!(client.get("/-/healthy", "").status, 200);
+    client.send("GET / HT");
+    client.until_closed();
+}
+
+/// 16 MiB: more than the kernel buffers for a connection.
+fn large_page() -> Snapshot {
+    let name = "x".repeat(1 << 20);
+    let counters = sample::descriptor("geophone_x_total", Kind::Counter, Unit::None, &["a", "b"]);
+    let numbers: Vec<String> = (0..16).map(|i| i.to_string()).collect();
+    let series = numbers
+        .iter()
+        .map(|i| (vec![name.as_str(), i.as_str()], sample::count(1)))
+        .collect();
+    Snapshot {
+        families: vec![sample::family(counters, series)],
+        ..sample::snapshot(0)
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_dropped_with_its_page() {
+    let server = Running::start(Fake::default(), |config| {
+        config.limits.stall_timeout = Duration::from_millis(200);
+    });
+    *server.source.snapshot.lock().unwrap() = Arc::new(large_page());
+    let in_flight = || server.counted("geophone_http_requests_in_flight", &[]);
+    let mut client = Client::connect(server.address);
+    client.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    eventually("the scrape is served", || in_flight() > 0.5);
+    eventually("the client is given up", || in_flight() < 0.5);
+    assert!(client.until_closed().len() < 16 << 20);
+}
+
+#[test]
+fn a_client_that_reads_slowly_has_an_end_too() {
+    let server = Running::start(Fake::default(), |config| {
+        config.limits.write_timeout = Duration::from_millis(500);
+    });
+    *server.source.snapshot.lock().unwrap() = Arc::new(large_page());
+    let mut client = Client::connect(server.address);
+    client.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let begin = Instant::now();
+    // Never stalled for long, and far from done in half a second.
+    while client.read_some(16 * 1024) > 0 {
+        assert!(begin.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(500));
+}
+
+#[test]
+fn large_pages_arrive_whole() {
+    let server = Running::start(Fake::default(), |_| {});
+    *server.source.snapshot.lock().unwrap() = Arc::new(large_page());
+    let page = get(server.address, "/metrics", "");
+    assert_eq!(page.body.len() >> 20, 16);
+    assert!(page.body.ends_with(b"b=\"15\"} 1\n"));
+}
+
+#[test]
+fn heads_and_bodies_are_bounded() {
+    let server = Running::start(Fake::default(), |_| {});
+    let long = format!("X: {}\r\n", "y".repeat(32 * 1024));
+    assert_eq!(get(server.address, "/metrics", &long).status, 431);
+    let mut many = String::new();
+    for i in 0..100 {
+        write!(many, "X-{i}: y\r\n").unwrap();
+    }
+    assert_eq!(get(server.address, "/metrics", &many).status, 431);
+    let target = format!("/metrics?{}", "y".repeat(32 * 1024));
+    assert!((414..=431).contains(&get(server.address, &target, "").status));
+
+    let mut malformed = Client::connect(server.address);
+    malformed.send("nonsense\r\n\r\n");
+    assert_eq!(malformed.response(false).status, 400);
+    malformed.until_closed();
+
+    let small = get(server.address, "/-/healthy", "Content-Length: 2\r\n\r\n{}");
+    assert_eq!(small.status, 200);
+    for body in ["Content-Length: 1025\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let mut client = Client::connect(server.address);
+        let refused = client.get("/metrics", body);
+        assert_eq!(
+            (refused.status, refused.header("connection")),
+            (413, Some("close")),
+            "{body}"
+        );
+        client.until_closed();
+    }
+}
+
+#[test]
+fn connections_beyond_the_limit_are_closed_and_counted() {
+    let server = Running::start(Fake::default(), |config| config.limits.connections = 2);
+    let mut kept: Vec<Client> = (0..2).map(|_| Client::connect(server.address)).collect();
+    for client in &mut kept {
+        assert_eq!(client.get("/-/healthy", "").status, 200);
+    }
+    let mut refused = Client::connect(server.address);
+    assert!(refused.until_closed().is_empty());
+    let count = || server.counted("geophone_http_connections_refused_total", &["limit"]);
+    assert!((count() - 1.0).abs() < 0.1);
+
+    drop(kept.pop());
+    eventually("a place comes free", || {
+        let mut client = Client::connect(server.address);
+        client.try_send("GET /-/healthy HTTP/1.0\r\n\r\n") && !client.until_closed().is_empty()
+    });
+    assert_eq!(kept[0].get("/-/healthy", "").status, 200);
+}

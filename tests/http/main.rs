@@ -1,0 +1,12 @@
+//! The server over real sockets, with a source that does as it is told.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bounds;
+mod client;
+mod pages;
+#[path = "../sample/mod.rs"]
+mod sample;
+mod scrape;
+mod server;
+mod shutdown;

@@ -1,0 +1,133 @@
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long Prometheus may take for what it does every second.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A Prometheus server with its own directory, ended when it is dropped.
+pub struct Prometheus {
+    child: Child,
+    address: SocketAddr,
+    directory: TempDir,
+}
+
+/// One job: its name, and lines of configuration beyond the target.
+pub type Job<'a> = (&'a str, &'a str);
+
+impl Prometheus {
+    /// Starts scraping a target once a second in every job.
+    pub fn start(program: &PathBuf, flags: &[&str], target: SocketAddr, jobs: &[Job<'_>]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = "global: {scrape_interval: 1s}\nscrape_configs:\n".to_owned();
+        for (name, options) in jobs {
+            writeln!(config, "- job_name: {name}").unwrap();
+            for option in options.lines() {
+                writeln!(config, "  {option}").unwrap();
+            }
+            writeln!(config, "  static_configs: [{{targets: ['{target}']}}]").unwrap();
+        }
+        let file = directory.path().join("prometheus.yml");
+        fs::write(&file, config).unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let log = File::create(directory.path().join("log")).unwrap();
+        let child = Command::new(program)
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                directory.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address={address}"))
+            .args(flags)
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            address,
+            directory,
+        }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap()
+    }
+
+    /// Waits until every target has been scraped twice, and returns them as the API lists
+    /// them.
+    pub fn scraped_targets(&self, jobs: usize) -> Vec<Value> {
+        self.eventually("every target is scraped", || {
+            let counts = self.query("count_over_time(up[1h])")?;
+            let twice = counts.iter().filter(|(_, count)| *count >= 2.0).count();
+            (twice == jobs).then_some(())
+        });
+        let targets = self.get("/api/v1/targets").expect("an answer");
+        targets["data"]["activeTargets"].as_array().unwrap().clone()
+    }
+
+    /// An instant query: labels and value of every series. None while the server starts.
+    pub fn query(&self, query: &str) -> Option<Vec<(Value, f64)>> {
+        let mut encoded = String::new();
+        for byte in query.bytes() {
+            write!(encoded, "%{byte:02x}").unwrap();
+        }
+        let answer = self.get(&format!("/api/v1/query?query={encoded}"))?;
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        assert_eq!(answer.get("warnings"), None, "{query}: {answer}");
+        let series = answer["data"]["result"].as_array().unwrap();
+        let parse = |value: &Value| value["value"][1].as_str().unwrap().parse().unwrap();
+        Some(
+            series
+                .iter()
+                .map(|value| (value["metric"].clone(), parse(value)))
+                .collect(),
+        )
+    }
+
+    /// The one value of a query.
+    pub fn value(&self, query: &str) -> f64 {
+        let series = self.query(query).expect("an answer");
+        assert_eq!(series.len(), 1, "{query}: {series:?}");
+        series[0].1
+    }
+
+    fn eventually(&self, what: &str, mut condition: impl FnMut() -> Option<()>) {
+        let begin = Instant::now();
+        while condition().is_none() {
+            assert!(begin.elapsed() < PATIENCE, "{what}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn get(&self, path: &str) -> Option<Value> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        // It answers 503 until it is ready.
+        if head.contains(" 503 ") {
+            return None;
+        }
+        Some(serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {answer}")))
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}

@@ -1,0 +1,16 @@
+//! A real Prometheus scrapes the server, and promtool reads its pages.
+//!
+//! `GEOPHONE_PROMETHEUS` names the server to use instead of the one on the path, and
+//! `GEOPHONE_PROMTOOL` the tool. Where there is none the tests are skipped, loudly; with
+//! `GEOPHONE_REQUIRE_PROMETHEUS=1` that is a failure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod agreement;
+mod instance;
+mod promtool;
+#[path = "../sample/mod.rs"]
+mod sample;
+mod scrape;
+mod target;
+mod tool;
