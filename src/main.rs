@@ -1,1 +1,107 @@
-fn main() {}
+//! The daemon's entry: parse, dispatch, exit status.
+
+use std::process::ExitCode;
+
+use geophone::cli::{
+    self, Command, DoctorFormat, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ModulesFormat, render,
+};
+use geophone::config::{Config, ConfigError, Loaded, Sources};
+use geophone::introspect::TABLE;
+use geophone::module::Catalogue;
+use geophone::{daemon, log};
+
+fn main() -> ExitCode {
+    let status = match cli::parse(std::env::args_os()) {
+        Ok(invocation) => match invocation.command {
+            Command::Print(text) => {
+                print!("{text}");
+                EXIT_OK
+            }
+            command => dispatch(&command, invocation.overrides),
+        },
+        Err(error) => {
+            eprint!("{error}");
+            EXIT_USAGE
+        }
+    };
+    ExitCode::from(status)
+}
+
+fn dispatch(command: &Command, overrides: geophone::config::Overrides) -> u8 {
+    match load(&Sources::of_process(overrides)) {
+        Ok(loaded) => execute(command, &loaded),
+        Err(mistakes) => {
+            eprint!("{}", render::mistakes(&mistakes));
+            EXIT_USAGE
+        }
+    }
+}
+
+fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
+    Config::load(sources, Catalogue::builtin()?)
+}
+
+fn execute(command: &Command, loaded: &Loaded) -> u8 {
+    match command {
+        Command::Print(_) => EXIT_OK,
+        Command::Check => {
+            println!("{}", render::summary(&loaded.config).trim_end());
+            EXIT_OK
+        }
+        Command::Modules { name, format } => modules(name.as_deref(), *format, loaded),
+        Command::Doctor { format } => doctor(*format, loaded),
+        Command::Run | Command::Collect { .. } => {
+            let counts = match log::init(loaded.config.log) {
+                Ok(counts) => counts,
+                Err(error) => return failure(&error),
+            };
+            let result = match *command {
+                Command::Collect { duration, format } => {
+                    daemon::collect(loaded, duration, format, counts)
+                }
+                _ => daemon::run(loaded, counts),
+            };
+            result.map_or_else(|error| failure(&error), |()| EXIT_OK)
+        }
+    }
+}
+
+fn modules(name: Option<&str>, format: ModulesFormat, loaded: &Loaded) -> u8 {
+    let catalogue = &loaded.catalogue;
+    if let Some(name) = name
+        && catalogue.get(name).is_none()
+    {
+        let known: Vec<&str> = catalogue.names().collect();
+        eprintln!("geophone: there is no module {name:?}; there are {}", known.join(", "));
+        return EXIT_USAGE;
+    }
+    let chosen = catalogue.iter().filter(|module| name.is_none_or(|name| module.manifest.name == name));
+    let chosen = chosen.map(AsRef::as_ref);
+    let text = match format {
+        ModulesFormat::Text => render::modules_text(chosen),
+        ModulesFormat::Json => render::modules_json(chosen),
+        ModulesFormat::Markdown => {
+            let own: Vec<_> = TABLE.iter().map(|metric| metric.descriptor()).collect();
+            render::modules_markdown(chosen, &own)
+        }
+    };
+    print!("{text}");
+    EXIT_OK
+}
+
+fn doctor(format: DoctorFormat, loaded: &Loaded) -> u8 {
+    let diagnosis = daemon::diagnose(loaded);
+    match format {
+        DoctorFormat::Text => print!("{diagnosis}"),
+        DoctorFormat::Json => match serde_json::to_string_pretty(&diagnosis) {
+            Ok(text) => println!("{text}"),
+            Err(error) => return failure(&error),
+        },
+    }
+    if diagnosis.is_healthy() { EXIT_OK } else { EXIT_FAILURE }
+}
+
+fn failure(error: &dyn std::error::Error) -> u8 {
+    eprintln!("geophone: {error}");
+    EXIT_FAILURE
+}

@@ -28,4 +28,4 @@ macro_rules! embedded {
 }
 
 /// Built-in modules, in the order in which they are loaded and exposed.
-pub(super) const MODULES: &[Embedded] = &[embedded!("runqueue"), embedded!("block_io")];
+pub(super) const MODULES: &[Embedded] = &[embedded!("runqueue"), embedded!("block_io"), embedded!("tcp")];
