@@ -291,6 +291,10 @@ fn builtin_modules_are_valid() {
         .map_err(|errors| format!("{errors:#?}"))
         .unwrap();
     assert_eq!(catalogue.names().count(), builtin::MODULES.len());
+    for module in catalogue.iter() {
+        assert!(module.object.starts_with(b"\x7fELF"), "{module:?}");
+        assert!(module.object.as_ptr().align_offset(8) == 0, "{module:?}");
+    }
 }
 
 #[test]
