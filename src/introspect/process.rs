@@ -12,7 +12,11 @@ pub fn process_families(families: &mut Families) {
         families.gauge(&RESIDENT, &[], stat.rss as f64 * procfs::page_size() as f64);
         families.gauge(&VIRTUAL, &[], stat.vsize as f64);
         if let Ok(boot) = procfs::boot_time_secs() {
-            families.gauge(&START_TIME, &[], boot as f64 + stat.starttime as f64 / ticks);
+            families.gauge(
+                &START_TIME,
+                &[],
+                boot as f64 + stat.starttime as f64 / ticks,
+            );
         }
     }
     if let Ok(open) = me.fd_count() {
