@@ -146,6 +146,16 @@ impl Builder {
         self.global(name, &bytes)
     }
 
+    /// Adds a map's symbol, with type information in which its definition may be found.
+    pub fn map(&mut self, name: &str, btf: &[u8]) -> &mut Self {
+        self.add(".maps", SectionKind::Data, name, &[0; 40]);
+        let section = self
+            .object
+            .add_section(Vec::new(), b".BTF".to_vec(), SectionKind::Other);
+        self.object.append_section_data(section, btf, 4);
+        self
+    }
+
     /// Adds a function to a section, behind those that it has.
     pub fn function(&mut self, section: &str, name: &str, body: Vec<Instruction>) -> &mut Self {
         let bytes: Vec<u8> = body.iter().flat_map(|each| each.bytes.clone()).collect();
