@@ -21,10 +21,10 @@ pub fn may_load(test: &str) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let text = format!("SKIPPED {test}: {} missing\n", missing.join(" and "));
-    assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{text}");
+    let message = format!("SKIPPED {test}: {} missing\n", missing.join(" and "));
+    assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{message}");
     // Past the test harness, which would swallow it.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = std::io::stderr().write_all(message.as_bytes());
     false
 }
 
