@@ -72,10 +72,15 @@ fn modules(name: Option<&str>, format: ModulesFormat, loaded: &Loaded) -> u8 {
         && catalogue.get(name).is_none()
     {
         let known: Vec<&str> = catalogue.names().collect();
-        eprintln!("geophone: there is no module {name:?}; there are {}", known.join(", "));
+        eprintln!(
+            "geophone: there is no module {name:?}; there are {}",
+            known.join(", ")
+        );
         return EXIT_USAGE;
     }
-    let chosen = catalogue.iter().filter(|module| name.is_none_or(|name| module.manifest.name == name));
+    let chosen = catalogue
+        .iter()
+        .filter(|module| name.is_none_or(|name| module.manifest.name == name));
     let chosen = chosen.map(AsRef::as_ref);
     let text = match format {
         ModulesFormat::Text => render::modules_text(chosen),
@@ -98,7 +103,11 @@ fn doctor(format: DoctorFormat, loaded: &Loaded) -> u8 {
             Err(error) => return failure(&error),
         },
     }
-    if diagnosis.is_healthy() { EXIT_OK } else { EXIT_FAILURE }
+    if diagnosis.is_healthy() {
+        EXIT_OK
+    } else {
+        EXIT_FAILURE
+    }
 }
 
 fn failure(error: &dyn std::error::Error) -> u8 {

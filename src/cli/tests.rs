@@ -47,6 +47,7 @@ fn every_command_has_its_own_help() {
 #[test]
 fn version_says_what_was_built() {
     let text = printed("--version");
+    assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text:?}");
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("geophone 0.1.0"));
     assert!(text.contains("\ncompiler: rustc 1."), "{text}");

@@ -428,5 +428,38 @@ fn committed_reference_is_current() {
     let known = crate::module::Catalogue::builtin().unwrap();
     let text = include_str!("../../config/geophone.toml");
     assert_equals_defaults(text, &known);
-    assert_eq!(text, reference(&known), "regenerate config/geophone.toml");
+    assert_eq!(
+        text,
+        reference(&known),
+        "run `cargo xtask docs` and commit config/geophone.toml"
+    );
+}
+
+proptest::proptest! {
+    /// A configuration is right or every mistake has its place, whatever is put into it.
+    #[test]
+    fn damaged_files_are_problems_not_panics(
+        at in proptest::prelude::any::<proptest::sample::Index>(),
+        length in 0..40_usize,
+        with in "[-\\[\\]{}=\"'\\\\a-z0-9_.\\n ]{0,8}",
+    ) {
+        let text = reference(&catalogue());
+        let mut bytes = text.into_bytes();
+        let from = at.index(bytes.len());
+        let to = (from + length).min(bytes.len());
+        bytes.splice(from..to, with.bytes());
+        let text = String::from_utf8(bytes).unwrap();
+        if let Err(errors) = load(&text, &[], &[]) {
+            assert!(!errors.is_empty());
+            for error in errors {
+                assert!(error.starts_with("geophone.toml:"), "{error}");
+            }
+        }
+    }
+
+    /// No variable makes loading panic.
+    #[test]
+    fn odd_variables_are_problems_not_panics(name in "[A-Z_]{0,12}", value in ".{0,12}") {
+        let _ = load("", &[(&format!("GEOPHONE_{name}"), &value)], &[]);
+    }
 }

@@ -41,14 +41,18 @@ pub fn bring_up(loaded: &Loaded) -> Result<Modules, DaemonError> {
     // The kernel's type information was the largest thing we will ever hold.
     release_memory();
     for report in &modules.reports {
-        let required = config.modules.get(&report.name).is_some_and(|each| each.enabled == Enabled::Yes);
+        let required = config
+            .modules
+            .get(&report.name)
+            .is_some_and(|each| each.enabled == Enabled::Yes);
         log(report, required);
     }
     Ok(modules)
 }
 
 fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
-    let unsupported = |reason: String| without_loader(config, catalogue, ModuleState::Unsupported, &reason);
+    let unsupported =
+        |reason: String| without_loader(config, catalogue, ModuleState::Unsupported, &reason);
     let kernel = match KernelBtf::open(config.btf.as_deref()) {
         Ok(kernel) => kernel,
         Err(error) => return unsupported(error.to_string()),
@@ -57,7 +61,10 @@ fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
         Ok(loader) => loader,
         Err(error) => return unsupported(error.to_string()),
     };
-    let mut modules = Modules { running: Vec::new(), reports: Vec::new() };
+    let mut modules = Modules {
+        running: Vec::new(),
+        reports: Vec::new(),
+    };
     for module in catalogue.iter() {
         let Some(settings) = settings(config, module) else {
             modules.reports.push(disabled(module));
@@ -72,20 +79,30 @@ fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
                 }
             }
             Err(error) => {
-                modules.reports.push(idle(module, ModuleState::Failed, error.to_string()));
+                modules
+                    .reports
+                    .push(idle(module, ModuleState::Failed, error.to_string()));
             }
         }
     }
     modules
 }
 
-fn without_loader(config: &Config, catalogue: &Catalogue, state: ModuleState, reason: &str) -> Modules {
+fn without_loader(
+    config: &Config,
+    catalogue: &Catalogue,
+    state: ModuleState,
+    reason: &str,
+) -> Modules {
     let report = |module: &Module| match settings(config, module) {
         Some(_) => idle(module, state, reason.to_owned()),
         None => disabled(module),
     };
     let reports = catalogue.iter().map(|module| report(module)).collect();
-    Modules { running: Vec::new(), reports }
+    Modules {
+        running: Vec::new(),
+        reports,
+    }
 }
 
 /// The settings of a module that is enabled.
@@ -95,24 +112,46 @@ fn settings<'a>(config: &'a Config, module: &Module) -> Option<&'a ModuleConfig>
 }
 
 fn disabled(module: &Module) -> ModuleReport {
-    idle(module, ModuleState::Disabled, "disabled by the configuration".to_owned())
+    idle(
+        module,
+        ModuleState::Disabled,
+        "disabled by the configuration".to_owned(),
+    )
 }
 
 fn idle(module: &Module, state: ModuleState, reason: String) -> ModuleReport {
-    ModuleReport::idle(&module.manifest.name, &module.manifest.summary, state, reason)
+    ModuleReport::idle(
+        &module.manifest.name,
+        &module.manifest.summary,
+        state,
+        reason,
+    )
 }
 
 /// One line for each module.
 fn log(report: &ModuleReport, required: bool) {
     let (attached, of) = report.attached();
-    let hooks: Vec<&str> = report.programs.iter().map(|program| &*program.hook).filter(|hook| !hook.is_empty()).collect();
+    let hooks: Vec<&str> = report
+        .programs
+        .iter()
+        .map(|program| &*program.hook)
+        .filter(|hook| !hook.is_empty())
+        .collect();
     let hooks = hooks.join(" ");
-    let ModuleReport { name, state, reason, .. } = report;
+    let ModuleReport {
+        name,
+        state,
+        reason,
+        ..
+    } = report;
+    let programs = format!("{attached}/{of}");
     match state {
-        ModuleState::Active => info!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, "module active"),
+        ModuleState::Active => info!(module = %name, %state, %programs, %hooks, "module active"),
         ModuleState::Disabled => debug!(module = %name, %state, "module disabled"),
-        _ if required => error!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, %reason, "module required, but not active"),
+        _ if required => {
+            error!(module = %name, %state, %programs, %hooks, %reason, "module required, but not active");
+        }
         ModuleState::Unsupported => info!(module = %name, %state, %reason, "module unsupported"),
-        _ => warn!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, %reason, "module not fully active"),
+        _ => warn!(module = %name, %state, %programs, %hooks, %reason, "module not fully active"),
     }
 }

@@ -34,10 +34,13 @@ pub fn collect(
     let modules = bring_up(loaded)?;
     let reports = modules.reports.clone();
     // The first sweep creates the keys; the second, at the end, is the one that is printed.
-    let pace = Pace { min_interval: Duration::ZERO, interval: Duration::MAX };
+    let pace = Pace {
+        min_interval: Duration::ZERO,
+        interval: Duration::MAX,
+    };
     let extra = extra(Arc::new(Counters::default()), log, OnTime::default());
-    let sweeper =
-        Sweeper::start(modules.running, modules.reports, pace, extra).map_err(DaemonError::Runtime)?;
+    let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
+        .map_err(DaemonError::Runtime)?;
     if duration > Duration::from_secs(1) {
         eprintln!("collecting for {}", humantime::format_duration(duration));
     }
@@ -46,9 +49,14 @@ pub fn collect(
         tokio::time::sleep(duration).await;
         sweeper.snapshot(None).await
     });
-    let exposition = Exposition { classic_buckets: loaded.config.exposition.classic_buckets };
+    let exposition = Exposition {
+        classic_buckets: loaded.config.exposition.classic_buckets,
+    };
     let page = page(&snapshot, &reports, format, exposition)?;
-    std::io::stdout().lock().write_all(&page).map_err(DaemonError::Output)
+    std::io::stdout()
+        .lock()
+        .write_all(&page)
+        .map_err(DaemonError::Output)
 }
 
 fn page(

@@ -29,15 +29,25 @@ pub fn diagnose(loaded: &Loaded) -> Diagnosis {
         }
     } else {
         let missing = missing.join(" and ");
-        (Vec::new(), format!("missing {missing}: run it as root (sudo geophone doctor)"))
+        (
+            Vec::new(),
+            format!("missing {missing}: run it as root (sudo geophone doctor)"),
+        )
     };
-    Diagnosis { version: env!("CARGO_PKG_VERSION"), host, modules, not_tried }
+    Diagnosis {
+        version: env!("CARGO_PKG_VERSION"),
+        host,
+        modules,
+        not_tried,
+    }
 }
 
 impl Diagnosis {
     /// Whether every enabled module is fully there.
     pub fn is_healthy(&self) -> bool {
-        let fine = |report: &ModuleReport| matches!(report.state, ModuleState::Active | ModuleState::Disabled);
+        let fine = |report: &ModuleReport| {
+            matches!(report.state, ModuleState::Active | ModuleState::Disabled)
+        };
         self.not_tried.is_empty() && self.modules.iter().all(fine)
     }
 }
@@ -62,13 +72,21 @@ impl fmt::Display for Diagnosis {
         }
         for report in &self.modules {
             let (attached, of) = report.attached();
-            let programs = if of == 0 { String::new() } else { format!("{attached} of {of} programs attach") };
+            let programs = if of == 0 {
+                String::new()
+            } else {
+                format!("{attached} of {of} programs attach")
+            };
             writeln!(f, "  {:<12} {:<18} {programs}", report.state, report.name)?;
             if report.programs.is_empty() && !report.reason.is_empty() {
                 writeln!(f, "  {:<12} -> {}", "", report.reason)?;
             }
             for program in &report.programs {
-                let how = if program.reason.is_empty() { &program.hook } else { &program.reason };
+                let how = if program.reason.is_empty() {
+                    &program.hook
+                } else {
+                    &program.reason
+                };
                 writeln!(f, "    {:<12} {:<24} {how}", program.state, program.name)?;
             }
         }

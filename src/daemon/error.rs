@@ -18,9 +18,13 @@ pub enum DaemonError {
     Privileges { missing: Vec<&'static str> },
     #[error(transparent)]
     Bind(#[from] BindError),
-    #[error("no module is enabled: enable one with --module.NAME or modules.NAME.enabled = true (geophone modules lists them)")]
+    #[error(
+        "no module is enabled: enable one with --module.NAME or modules.NAME.enabled = true (geophone modules lists them)"
+    )]
     NothingEnabled,
-    #[error("cannot start a thread or the event loop: {0}; raise TasksMax or the limit of processes")]
+    #[error(
+        "cannot start a thread or the event loop: {0}; raise TasksMax or the limit of processes"
+    )]
     Runtime(io::Error),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),

@@ -13,7 +13,9 @@ use super::statistics::{OnTime, sample};
 use crate::config::{Config, ListenAddress, Loaded};
 use crate::export::prometheus::Exposition;
 use crate::http::{Counters, Limits, Server, ServerConfig};
-use crate::introspect::{BUILD_INFO, Families, LOG_MESSAGES, RUN_STATISTICS_SECONDS, process_families};
+use crate::introspect::{
+    BUILD_INFO, Families, LOG_MESSAGES, RUN_STATISTICS_SECONDS, process_families,
+};
 use crate::log::LogCounts;
 use crate::sweep::{Extra, Pace, Sweeper};
 
@@ -37,10 +39,16 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let counters = Arc::new(Counters::default());
     let on = OnTime::default();
     let extra = extra(Arc::clone(&counters), log, Arc::clone(&on));
-    let pace = Pace { min_interval: config.sweep.min_interval, interval: config.sweep.interval };
+    let pace = Pace {
+        min_interval: config.sweep.min_interval,
+        interval: config.sweep.interval,
+    };
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
-    let server = Server::bind(&server_config(config, counters), Arc::new(SweepSource::new(sweeper)))?;
+    let server = Server::bind(
+        &server_config(config, counters),
+        Arc::new(SweepSource::new(sweeper)),
+    )?;
     for address in server.local_addrs() {
         info!(url = %format_args!("http://{address}{}", config.web.telemetry_path), "serving");
     }
@@ -58,7 +66,9 @@ fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {
         listen_addresses: addresses,
         telemetry_path: config.web.telemetry_path.clone(),
         max_requests: config.web.max_requests,
-        exposition: Exposition { classic_buckets: config.exposition.classic_buckets },
+        exposition: Exposition {
+            classic_buckets: config.exposition.classic_buckets,
+        },
         limits: Limits::default(),
         counters,
     }
@@ -69,7 +79,12 @@ pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: OnTime) ->
     let since = SystemTime::now();
     Box::new(move || {
         let mut own = Families::new(since);
-        let build = [env!("CARGO_PKG_VERSION"), option_env!("GEOPHONE_REVISION").unwrap_or(""), option_env!("GEOPHONE_RUSTC").unwrap_or(""), std::env::consts::ARCH];
+        let build = [
+            env!("CARGO_PKG_VERSION"),
+            option_env!("BUILD_REVISION").unwrap_or(""),
+            option_env!("BUILD_RUSTC").unwrap_or(""),
+            std::env::consts::ARCH,
+        ];
         own.info(&BUILD_INFO, &build);
         let on = Duration::from_nanos(on.load(Ordering::Relaxed));
         own.seconds_counter(&RUN_STATISTICS_SECONDS, &[], on.as_secs_f64());
@@ -85,9 +100,11 @@ pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: OnTime) ->
 
 /// Returns when the daemon shall stop.
 async fn stopped() {
-    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
         // Without handlers the signals end the process by themselves.
         return std::future::pending().await;
     };

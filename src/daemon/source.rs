@@ -23,7 +23,11 @@ impl Source for SweepSource {
     }
 
     fn modules(&self) -> Vec<String> {
-        self.sweeper.reports().iter().map(|report| report.name.clone()).collect()
+        self.sweeper
+            .reports()
+            .iter()
+            .map(|report| report.name.clone())
+            .collect()
     }
 
     fn ready(&self) -> bool {
@@ -38,7 +42,10 @@ impl Source for SweepSource {
             summary: report.summary.clone(),
             reason: some(&report.reason),
             programs: report.programs.iter().map(program).collect(),
-            maps: last.as_ref().map(|last| maps(last, &report.name)).unwrap_or_default(),
+            maps: last
+                .as_ref()
+                .map(|last| maps(last, &report.name))
+                .unwrap_or_default(),
         };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -59,17 +66,33 @@ fn program(program: &crate::sweep::ProgramReport) -> ProgramStatus {
 /// The maps as the last sweep saw them: its own metrics say so.
 fn maps(last: &Snapshot, module: &str) -> Vec<MapStatus> {
     let gauge = |metric: &str, map: &str| {
-        let family = last.families.iter().find(|family| family.descriptor.name == metric)?;
+        let family = last
+            .families
+            .iter()
+            .find(|family| family.descriptor.name == metric)?;
         let matches = |labels: &[Arc<str>]| labels.iter().map(|label| &**label).eq([module, map]);
-        let series = family.series.iter().find(|series| matches(&series.labels))?;
+        let series = family
+            .series
+            .iter()
+            .find(|series| matches(&series.labels))?;
         match series.value {
+            // Whole and not negative: the sweep made them from u64.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             Value::Gauge(value) => Some(value as u64),
             _ => None,
         }
     };
-    let capacity = last.families.iter().find(|family| family.descriptor.name == MAP_CAPACITY.name);
+    let capacity = last
+        .families
+        .iter()
+        .find(|family| family.descriptor.name == MAP_CAPACITY.name);
     let series = capacity.into_iter().flat_map(|family| &family.series);
-    let own = series.filter(|series| series.labels.first().is_some_and(|label| **label == *module));
+    let own = series.filter(|series| {
+        series
+            .labels
+            .first()
+            .is_some_and(|label| **label == *module)
+    });
     own.filter_map(|series| series.labels.get(1))
         .map(|map| MapStatus {
             name: map.to_string(),

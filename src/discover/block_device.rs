@@ -32,11 +32,18 @@ impl BlockDevices {
     }
 
     fn new(root: &Path, which: Which) -> Self {
-        Self { partitions: root.join("proc/partitions"), numbers: root.join("sys/dev/block"), which }
+        Self {
+            partitions: root.join("proc/partitions"),
+            numbers: root.join("sys/dev/block"),
+            which,
+        }
     }
 
     fn is_wanted(&self, major: u32, minor: u32) -> bool {
-        let is_partition = self.numbers.join(format!("{major}:{minor}/partition")).exists();
+        let is_partition = self
+            .numbers
+            .join(format!("{major}:{minor}/partition"))
+            .exists();
         is_partition == (self.which == Which::Partitions)
     }
 }
@@ -52,7 +59,10 @@ impl Discover for BlockDevices {
             remedy: "mount procfs at /proc",
             source,
         })?;
-        let devices = text.lines().filter_map(parse).filter(|(_, _, name)| admits(name));
+        let devices = text
+            .lines()
+            .filter_map(parse)
+            .filter(|(_, _, name)| admits(name));
         let wanted = devices.filter(|&(major, minor, _)| self.is_wanted(major, minor));
         let things = wanted.map(|(major, minor, name)| Discovered {
             label: name.into(),
@@ -93,22 +103,39 @@ mod tests {
     }
 
     fn labels(found: &Found) -> Vec<(&str, u64)> {
-        found.things.iter().map(|thing| (&*thing.label, thing.id)).collect()
+        found
+            .things
+            .iter()
+            .map(|thing| (&*thing.label, thing.id))
+            .collect()
     }
 
     #[test]
     fn tells_disks_from_partitions() {
         let root = machine();
-        let whole = BlockDevices::whole(root.path()).discover(9, &|_| true).unwrap();
-        assert_eq!(labels(&whole), [("dm-3", 253 << 20 | 3), ("nvme0n1", 259 << 20), ("sda", 8 << 20)]);
-        let parts = BlockDevices::partitions(root.path()).discover(9, &|_| true).unwrap();
+        let whole = BlockDevices::whole(root.path())
+            .discover(9, &|_| true)
+            .unwrap();
+        assert_eq!(
+            labels(&whole),
+            [
+                ("dm-3", 253 << 20 | 3),
+                ("nvme0n1", 259 << 20),
+                ("sda", 8 << 20)
+            ]
+        );
+        let parts = BlockDevices::partitions(root.path())
+            .discover(9, &|_| true)
+            .unwrap();
         assert_eq!(labels(&parts), [("sda1", 8 << 20 | 1)]);
     }
 
     #[test]
     fn counts_what_the_limit_leaves_out() {
         let root = machine();
-        let found = BlockDevices::whole(root.path()).discover(1, &|name| name != "dm-3").unwrap();
+        let found = BlockDevices::whole(root.path())
+            .discover(1, &|name| name != "dm-3")
+            .unwrap();
         assert_eq!(labels(&found), [("nvme0n1", 259 << 20)]);
         assert_eq!(found.left_out, 1);
     }
@@ -116,7 +143,9 @@ mod tests {
     #[test]
     fn names_the_remedy_without_procfs() {
         let root = tempfile::tempdir().unwrap();
-        let error = BlockDevices::whole(root.path()).discover(9, &|_| true).unwrap_err();
+        let error = BlockDevices::whole(root.path())
+            .discover(9, &|_| true)
+            .unwrap_err();
         assert!(error.to_string().contains("mount procfs"), "{error}");
     }
 }

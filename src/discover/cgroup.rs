@@ -18,7 +18,10 @@ pub struct Cgroups {
 
 impl Cgroups {
     pub fn new(root: &Path) -> Self {
-        Self { mountinfo: root.join("proc/self/mountinfo"), root: root.to_owned() }
+        Self {
+            mountinfo: root.join("proc/self/mountinfo"),
+            root: root.to_owned(),
+        }
     }
 
     /// Where cgroup2 is mounted: alone, or beside v1 in the hybrid layout.
@@ -28,9 +31,10 @@ impl Cgroups {
             remedy: "mount procfs at /proc",
             source,
         })?;
-        Ok(text.lines().find_map(cgroup2_mount_point).map(|mount| {
-            self.root.join(mount.strip_prefix('/').unwrap_or(mount))
-        }))
+        Ok(text
+            .lines()
+            .find_map(cgroup2_mount_point)
+            .map(|mount| self.root.join(mount.strip_prefix('/').unwrap_or(mount))))
     }
 }
 
@@ -40,12 +44,18 @@ impl Discover for Cgroups {
         limit: usize,
         admits: &dyn Fn(&str) -> bool,
     ) -> Result<Found, DiscoverError> {
-        let Some(mount) = self.mount()? else { return Ok(Found::default()) };
+        let Some(mount) = self.mount()? else {
+            return Ok(Found::default());
+        };
         let mut found = Found::default();
-        if admits("/") && limit > 0 {
-            if let Ok(top) = fs::metadata(&mount) {
-                found.things.push(Discovered { label: "/".into(), id: top.ino() });
-            }
+        if admits("/")
+            && limit > 0
+            && let Ok(top) = fs::metadata(&mount)
+        {
+            found.things.push(Discovered {
+                label: "/".into(),
+                id: top.ino(),
+            });
         }
         let mut waiting = VecDeque::from([(mount, String::new())]);
         let mut looked_at = 0;
@@ -55,7 +65,9 @@ impl Discover for Cgroups {
                 break;
             }
             // A group may go while we look; its parent told of it a moment ago.
-            let Ok(entries) = fs::read_dir(&directory) else { continue };
+            let Ok(entries) = fs::read_dir(&directory) else {
+                continue;
+            };
             for entry in entries.flatten() {
                 if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     continue;
@@ -63,7 +75,10 @@ impl Discover for Cgroups {
                 let name = format!("{path}/{}", entry.file_name().to_string_lossy());
                 if admits(&name) {
                     if found.things.len() < limit {
-                        found.things.push(Discovered { label: name.as_str().into(), id: entry.ino() });
+                        found.things.push(Discovered {
+                            label: name.as_str().into(),
+                            id: entry.ino(),
+                        });
                     } else {
                         found.left_out += 1;
                     }
@@ -91,7 +106,10 @@ mod tests {
     fn finds_the_hybrid_mount() {
         let line = "40 31 0:37 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw";
         assert_eq!(cgroup2_mount_point(line), Some("/sys/fs/cgroup/unified"));
-        assert_eq!(cgroup2_mount_point("40 31 0:37 / /x rw - cgroup cgroup rw,cpu"), None);
+        assert_eq!(
+            cgroup2_mount_point("40 31 0:37 / /x rw - cgroup cgroup rw,cpu"),
+            None
+        );
     }
 
     #[test]
@@ -109,11 +127,24 @@ mod tests {
         let mut cgroups = Cgroups::new(root.path());
         let all = cgroups.discover(9, &|_| true).unwrap();
         let labels: Vec<_> = all.things.iter().map(|thing| &*thing.label).collect();
-        assert_eq!(labels, ["/", "/system.slice", "/system.slice/ssh.service", "/user.slice"]);
+        assert_eq!(
+            labels,
+            [
+                "/",
+                "/system.slice",
+                "/system.slice/ssh.service",
+                "/user.slice"
+            ]
+        );
         let inode = fs::metadata(groups.join("user.slice")).unwrap().ino();
         assert_eq!(all.things[3].id, inode);
         let three = cgroups.discover(3, &|_| true).unwrap();
         assert_eq!((three.things.len(), three.left_out), (3, 1));
-        assert!(three.things.iter().all(|thing| thing.label.matches('/').count() == 1));
+        assert!(
+            three
+                .things
+                .iter()
+                .all(|thing| thing.label.matches('/').count() == 1)
+        );
     }
 }

@@ -36,8 +36,9 @@ fn family(family: &Family) -> Json {
 
 fn series(names: &[String], series: &Series) -> Json {
     let labels = names.iter().zip(&series.labels);
-    let labels: Map<String, Json> =
-        labels.map(|(name, value)| (name.clone(), Json::from(&**value))).collect();
+    let labels: Map<String, Json> = labels
+        .map(|(name, value)| (name.clone(), Json::from(&**value)))
+        .collect();
     let value = match &series.value {
         Value::Counter(number) => match number {
             Number::Integer(value) => json!(value),
@@ -65,5 +66,7 @@ fn histogram(histogram: &Histogram) -> Json {
 
 /// Unix time in seconds.
 fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }

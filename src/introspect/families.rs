@@ -14,7 +14,10 @@ pub struct Families {
 impl Families {
     /// `since`: when the counters of this process began.
     pub fn new(since: SystemTime) -> Self {
-        Self { since, families: Vec::new() }
+        Self {
+            since,
+            families: Vec::new(),
+        }
     }
 
     pub fn gauge(&mut self, metric: &Own, labels: &[&str], value: f64) {
@@ -44,7 +47,11 @@ impl Families {
             since: self.since,
             value,
         };
-        match self.families.iter_mut().find(|family| family.descriptor.name == metric.name) {
+        match self
+            .families
+            .iter_mut()
+            .find(|family| family.descriptor.name == metric.name)
+        {
             Some(family) => family.series.push(series),
             None => self.families.push(Family {
                 descriptor: Arc::new(metric.descriptor()),

@@ -6,5 +6,5 @@ mod table;
 
 pub use families::Families;
 pub use process::process_families;
-pub use table::{Own, TABLE};
 pub(crate) use table::*;
+pub use table::{Own, TABLE};

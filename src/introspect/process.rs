@@ -12,15 +12,19 @@ pub fn process_families(families: &mut Families) {
         families.gauge(&RESIDENT, &[], stat.rss as f64 * procfs::page_size() as f64);
         families.gauge(&VIRTUAL, &[], stat.vsize as f64);
         if let Ok(boot) = procfs::boot_time_secs() {
-            families.gauge(&START_TIME, &[], boot as f64 + stat.starttime as f64 / ticks);
+            families.gauge(
+                &START_TIME,
+                &[],
+                boot as f64 + stat.starttime as f64 / ticks,
+            );
         }
     }
     if let Ok(open) = me.fd_count() {
         families.gauge(&OPEN_FDS, &[], open as f64);
     }
-    if let Ok(limits) = me.limits() {
-        if let LimitValue::Value(max) = limits.max_open_files.soft_limit {
-            families.gauge(&MAX_FDS, &[], max as f64);
-        }
+    if let Ok(limits) = me.limits()
+        && let LimitValue::Value(max) = limits.max_open_files.soft_limit
+    {
+        families.gauge(&MAX_FDS, &[], max as f64);
     }
 }

@@ -21,7 +21,10 @@ impl Own {
             unit: self.unit,
             labels: self.labels.iter().map(|&label| label.to_owned()).collect(),
             module: None,
-            otlp: OtlpName { name: self.otlp.0.to_owned(), unit: self.otlp.1.to_owned() },
+            otlp: OtlpName {
+                name: self.otlp.0.to_owned(),
+                unit: self.otlp.1.to_owned(),
+            },
             stability: Stability::Stable,
             classic: (0, 0),
         }

@@ -9,13 +9,18 @@ pub(super) struct Embedded {
 }
 
 /// The object for this architecture: tracepoint arguments are the same everywhere, the
-/// registers of user and kernel functions are not.
+/// registers of user and kernel functions are not. Aligned as ELF readers want it.
 #[cfg(target_arch = "x86_64")]
 macro_rules! object {
     ($name:literal) => {
-        include_bytes!(concat!("../../ebpf/prebuilt/x86_64/", $name, ".o"))
+        aya::include_bytes_aligned!(concat!("../../ebpf/prebuilt/x86_64/", $name, ".o"))
     };
 }
+
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!(
+    "no eBPF objects for this architecture: add ebpf/prebuilt/<arch>/ with `cargo xtask build-ebpf`"
+);
 
 macro_rules! embedded {
     ($name:literal) => {
@@ -28,4 +33,8 @@ macro_rules! embedded {
 }
 
 /// Built-in modules, in the order in which they are loaded and exposed.
-pub(super) const MODULES: &[Embedded] = &[embedded!("runqueue"), embedded!("block_io"), embedded!("tcp")];
+pub(super) const MODULES: &[Embedded] = &[
+    embedded!("runqueue"),
+    embedded!("block_io"),
+    embedded!("tcp"),
+];

@@ -291,6 +291,10 @@ fn builtin_modules_are_valid() {
         .map_err(|errors| format!("{errors:#?}"))
         .unwrap();
     assert_eq!(catalogue.names().count(), builtin::MODULES.len());
+    for module in catalogue.iter() {
+        assert!(module.object.starts_with(b"\x7fELF"), "{module:?}");
+        assert!(module.object.as_ptr().align_offset(8) == 0, "{module:?}");
+    }
 }
 
 #[test]
@@ -336,4 +340,24 @@ fn directories_add_pairs_and_report_what_is_wrong() {
             .message
             .ends_with("create it, make it readable, or remove it from module_dirs")
     );
+}
+
+proptest::proptest! {
+    /// Whatever is cut out of a manifest or put into it, reading it ends with a manifest or
+    /// with problems that have their place.
+    #[test]
+    fn damaged_manifests_are_problems_not_panics(
+        from in 0..DISK.len(),
+        length in 0..80_usize,
+        with in "[-\\[\\]{}=\"'\\\\a-z0-9_.\\n ]{0,8}",
+    ) {
+        let to = (from + length).min(DISK.len());
+        let text = format!("{}{with}{}", &DISK[..from], &DISK[to..]);
+        if let Err(problems) = Manifest::parse("disk.toml", &text) {
+            assert!(!problems.is_empty());
+            for problem in problems {
+                assert!(matches!(problem.origin, Origin::File { line: 1.., column: 1.., .. }));
+            }
+        }
+    }
 }

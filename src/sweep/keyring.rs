@@ -58,8 +58,16 @@ impl Keyring {
             PartKind::Values(_) => None,
         });
         // Without a discovered part there is one "thing", whose id is in no key.
-        let known = Known { label: OTHER.into(), since, rank: 0 };
-        Self { parts, key_size, known: BTreeMap::from([(other.unwrap_or(0), known)]) }
+        let known = Known {
+            label: OTHER.into(),
+            since,
+            rank: 0,
+        };
+        Self {
+            parts,
+            key_size,
+            known: BTreeMap::from([(other.unwrap_or(0), known)]),
+        }
     }
 
     /// The index of the population that the keys follow.
@@ -115,7 +123,14 @@ impl Keyring {
             match self.insert_all(thing.id, map) {
                 Ok(()) => {
                     let label = Arc::clone(&thing.label);
-                    self.known.insert(thing.id, Known { label, since: now, rank });
+                    self.known.insert(
+                        thing.id,
+                        Known {
+                            label,
+                            since: now,
+                            rank,
+                        },
+                    );
                 }
                 Err(error) => {
                     // Half a thing would be worse than none: its events go to `other`.
@@ -153,7 +168,11 @@ impl Keyring {
             }
         }
         let since = since.or_else(|| self.known.values().next().map(|known| known.since))?;
-        Some(Meaning { labels, since, rank: rank * self.combinations() + within })
+        Some(Meaning {
+            labels,
+            since,
+            rank: rank * self.combinations() + within,
+        })
     }
 
     /// Keys per thing: the product of the value lists.
@@ -167,11 +186,15 @@ impl Keyring {
     }
 
     fn insert_all(&self, id: u64, map: &MapHandle) -> Result<(), MapError> {
-        self.keys_of(id).iter().try_for_each(|key| map.insert_zero(key).map(drop))
+        self.keys_of(id)
+            .iter()
+            .try_for_each(|key| map.insert_zero(key).map(drop))
     }
 
     fn delete_all(&self, id: u64, map: &MapHandle) -> Result<(), MapError> {
-        self.keys_of(id).iter().try_for_each(|key| map.delete(key).map(drop))
+        self.keys_of(id)
+            .iter()
+            .try_for_each(|key| map.delete(key).map(drop))
     }
 
     fn keys_of(&self, id: u64) -> Vec<Vec<u8>> {
@@ -181,7 +204,12 @@ impl Keyring {
                 PartKind::Discovered(_) => vec![id],
                 PartKind::Values(values) => (0..values.len() as u64).collect(),
             };
-            let extend = |key: &Vec<u8>| values.iter().map(|&value| part.written(key, value)).collect::<Vec<_>>();
+            let extend = |key: &Vec<u8>| {
+                values
+                    .iter()
+                    .map(|&value| part.written(key, value))
+                    .collect::<Vec<_>>()
+            };
             keys = keys.iter().flat_map(extend).collect();
         }
         keys
@@ -190,7 +218,11 @@ impl Keyring {
 
 impl Part {
     fn all_ones(&self) -> u64 {
-        if self.size == 4 { u64::from(u32::MAX) } else { u64::MAX }
+        if self.size == 4 {
+            u64::from(u32::MAX)
+        } else {
+            u64::MAX
+        }
     }
 
     fn values(&self) -> usize {
@@ -213,7 +245,8 @@ impl Part {
         let mut key = key.to_vec();
         if let Some(place) = key.get_mut(self.offset..self.offset + self.size) {
             match self.size {
-                4 => place.copy_from_slice(&(value as u32).to_ne_bytes()),
+                // Ids of four bytes never use more.
+                4 => place.copy_from_slice(&u32::try_from(value).unwrap_or(u32::MAX).to_ne_bytes()),
                 _ => place.copy_from_slice(&value.to_ne_bytes()),
             }
         }
@@ -227,9 +260,17 @@ mod tests {
     use super::*;
 
     fn ring() -> Keyring {
-        let device = Part { offset: 0, size: 4, kind: PartKind::Discovered(0) };
+        let device = Part {
+            offset: 0,
+            size: 4,
+            kind: PartKind::Discovered(0),
+        };
         let values = PartKind::Values(vec!["read".into(), "write".into()]);
-        let operation = Part { offset: 4, size: 4, kind: values };
+        let operation = Part {
+            offset: 4,
+            size: 4,
+            kind: values,
+        };
         Keyring::new(vec![device, operation], 8, SystemTime::UNIX_EPOCH)
     }
 
@@ -237,7 +278,13 @@ mod tests {
     fn other_is_there_from_the_start() {
         let ring = ring();
         let keys = ring.keys_of(ring.other().unwrap());
-        assert_eq!(keys, [[255, 255, 255, 255, 0, 0, 0, 0], [255, 255, 255, 255, 1, 0, 0, 0]]);
+        assert_eq!(
+            keys,
+            [
+                [255, 255, 255, 255, 0, 0, 0, 0],
+                [255, 255, 255, 255, 1, 0, 0, 0]
+            ]
+        );
         let meaning = ring.meaning(&keys[1]).unwrap();
         assert_eq!(meaning.labels, ["other".into(), "write".into()]);
         assert_eq!(meaning.rank, 1);

@@ -59,12 +59,26 @@ impl BoundMetric {
     pub fn collect(&mut self, meaning: &Meaning, value: &[u64], cpu: Option<(usize, &Arc<str>)>) {
         for (index, element) in self.elements.iter().enumerate() {
             let start = self.word + index * self.stride;
-            let Some(cells) = value.get(start..start + self.stride) else { continue };
-            let Some(value) = self.value(cells) else { continue };
-            let own = element.iter().chain(cpu.map(|(_, label)| label)).map(Arc::clone);
+            let Some(cells) = value.get(start..start + self.stride) else {
+                continue;
+            };
+            let Some(value) = self.value(cells) else {
+                continue;
+            };
+            let own = element
+                .iter()
+                .chain(cpu.map(|(_, label)| label))
+                .map(Arc::clone);
             let labels = meaning.labels.iter().map(Arc::clone).chain(own).collect();
             let place = (meaning.rank, index, cpu.map_or(0, |(cpu, _)| cpu));
-            self.collected.push((place, Series { labels, since: meaning.since, value }));
+            self.collected.push((
+                place,
+                Series {
+                    labels,
+                    since: meaning.since,
+                    value,
+                },
+            ));
         }
     }
 
@@ -73,7 +87,10 @@ impl BoundMetric {
         let mut collected = std::mem::take(&mut self.collected);
         collected.sort_by_key(|(place, _)| *place);
         let series = collected.into_iter().map(|(_, series)| series).collect();
-        Arc::new(Family { descriptor: Arc::clone(&self.descriptor), series })
+        Arc::new(Family {
+            descriptor: Arc::clone(&self.descriptor),
+            series,
+        })
     }
 
     fn value(&self, cells: &[u64]) -> Option<Value> {
@@ -88,7 +105,12 @@ impl BoundMetric {
             Kind::Histogram => {
                 let slots: &[u64; SLOTS] = cells.get(1..=SLOTS)?.try_into().ok()?;
                 let sum = self.in_base_unit(first);
-                Value::Histogram(Histogram::from_slots(slots, self.schema, self.tick_exponent, sum))
+                Value::Histogram(Histogram::from_slots(
+                    slots,
+                    self.schema,
+                    self.tick_exponent,
+                    sum,
+                ))
             }
         })
     }

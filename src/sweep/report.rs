@@ -43,8 +43,13 @@ pub enum ModuleState {
 }
 
 impl ModuleState {
-    pub const ALL: [Self; 5] =
-        [Self::Active, Self::Degraded, Self::Failed, Self::Unsupported, Self::Disabled];
+    pub const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Degraded,
+        Self::Failed,
+        Self::Unsupported,
+        Self::Disabled,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,7 +64,7 @@ impl ModuleState {
 
 impl fmt::Display for ModuleState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
@@ -67,13 +72,24 @@ impl ModuleReport {
     /// The report of a module without any program loaded.
     pub fn idle(name: &str, summary: &str, state: ModuleState, reason: String) -> Self {
         let (name, summary) = (name.to_owned(), summary.to_owned());
-        Self { name, summary, state, reason, programs: Vec::new() }
+        Self {
+            name,
+            summary,
+            state,
+            reason,
+            programs: Vec::new(),
+        }
     }
 
     /// The report of a loaded module.
     pub fn of(name: &str, summary: &str, programs: &[Program]) -> Self {
         let programs: Vec<ProgramReport> = programs.iter().map(ProgramReport::of).collect();
-        let count = |state| programs.iter().filter(|program| program.state == state).count();
+        let count = |state| {
+            programs
+                .iter()
+                .filter(|program| program.state == state)
+                .count()
+        };
         let state = match (count("attached"), count("failed")) {
             (all, _) if all == programs.len() => ModuleState::Active,
             (0, 0) => ModuleState::Unsupported,
@@ -83,12 +99,22 @@ impl ModuleReport {
         let reasons = programs.iter().filter(|program| !program.reason.is_empty());
         let reasons = reasons.map(|program| format!("{}: {}", program.name, program.reason));
         let reason = reasons.collect::<Vec<_>>().join("; ");
-        Self { name: name.to_owned(), summary: summary.to_owned(), state, reason, programs }
+        Self {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            state,
+            reason,
+            programs,
+        }
     }
 
     /// How many programs are attached, of how many.
     pub fn attached(&self) -> (usize, usize) {
-        let attached = self.programs.iter().filter(|program| program.state == "attached").count();
+        let attached = self
+            .programs
+            .iter()
+            .filter(|program| program.state == "attached")
+            .count();
         (attached, self.programs.len())
     }
 }
@@ -100,6 +126,11 @@ impl ProgramReport {
             ProgramState::Unsupported { reason } => ("unsupported", String::new(), reason.clone()),
             ProgramState::Failed { reason } => ("failed", String::new(), reason.clone()),
         };
-        Self { name: program.name.clone(), state, hook, reason }
+        Self {
+            name: program.name.clone(),
+            state,
+            hook,
+            reason,
+        }
     }
 }

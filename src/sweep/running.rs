@@ -85,8 +85,12 @@ impl RunningModule {
             }
         }
         for map in &mut self.maps {
-            let Some(keyring) = &mut map.keyring else { continue };
-            let population = keyring.population().and_then(|index| self.populations.get(index));
+            let Some(keyring) = &mut map.keyring else {
+                continue;
+            };
+            let population = keyring
+                .population()
+                .and_then(|index| self.populations.get(index));
             let (Some(population), Some(handle)) = (population, self.module.maps.get(&map.name))
             else {
                 continue;
@@ -119,7 +123,11 @@ impl RunningModule {
             let attached = program.attached();
             let labels = [module, program.name.as_str()];
             let state = f64::from(u8::from(attached.is_some()));
-            families.gauge(&PROGRAM_ATTACHED, &[module, &program.name, &report.hook], state);
+            families.gauge(
+                &PROGRAM_ATTACHED,
+                &[module, &program.name, &report.hook],
+                state,
+            );
             let Some(Ok(info)) = attached.map(Attached::info) else {
                 continue;
             };
@@ -142,7 +150,11 @@ impl RunningModule {
             families.counter(&FOLDED, &[metric], count);
         }
         for population in &self.populations {
-            families.counter(&DISCOVERY_ERRORS, &[module, &population.label], population.errors);
+            families.counter(
+                &DISCOVERY_ERRORS,
+                &[module, &population.label],
+                population.errors,
+            );
         }
     }
 }
@@ -156,14 +168,25 @@ impl SweptMap {
         entries: &mut Entries,
         cells: &mut Vec<u64>,
     ) -> Result<(), MapError> {
-        let Some(handle) = module.maps.get(&self.name) else { return Ok(()) };
-        let Self { keyring, metrics, entries: count, .. } = self;
+        let Some(handle) = module.maps.get(&self.name) else {
+            return Ok(());
+        };
+        let Self {
+            keyring,
+            metrics,
+            entries: count,
+            ..
+        } = self;
         *count = 0;
         handle.read_each(entries, |entry| {
             *count += 1;
             let meaning = match keyring {
                 Some(keyring) => keyring.meaning(entry.key),
-                None => Some(Meaning { labels: Vec::new(), since, rank: 0 }),
+                None => Some(Meaning {
+                    labels: Vec::new(),
+                    since,
+                    rank: 0,
+                }),
             };
             if let Some(meaning) = meaning {
                 collect(metrics, &meaning, &entry, cpus, cells);
@@ -201,5 +224,8 @@ fn collect(
 }
 
 fn words(value: &[u8]) -> impl Iterator<Item = u64> {
-    value.chunks_exact(8).filter_map(|word| word.try_into().ok()).map(u64::from_ne_bytes)
+    value
+        .chunks_exact(8)
+        .filter_map(|word| word.try_into().ok())
+        .map(u64::from_ne_bytes)
 }

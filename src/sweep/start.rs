@@ -28,7 +28,9 @@ pub enum StartError {
     Map(#[from] MapError),
     #[error("cannot tell the possible CPUs: {0}; mount sysfs at /sys")]
     Cpus(#[from] std::io::Error),
-    #[error("manifest and object disagree: {0}; build the object from the sources of this manifest")]
+    #[error(
+        "manifest and object disagree: {0}; build the object from the sources of this manifest"
+    )]
     Mismatch(String),
 }
 
@@ -41,10 +43,17 @@ pub fn plan(manifest: &Manifest, settings: &ModuleConfig) -> Plan {
             globals.push((global.clone(), value.to_le_bytes().to_vec()));
         }
     }
-    let wanted = manifest.programs.iter().filter(|each| settings.wants(each.when.as_deref()));
+    let wanted = manifest
+        .programs
+        .iter()
+        .filter(|each| settings.wants(each.when.as_deref()));
     Plan {
         globals,
-        map_entries: manifest.maps.iter().map(|map| (map.name.clone(), entries(manifest, map, settings))).collect(),
+        map_entries: manifest
+            .maps
+            .iter()
+            .map(|map| (map.name.clone(), entries(manifest, map, settings)))
+            .collect(),
         programs: wanted
             .map(|program| ProgramPlan {
                 name: program.name.clone(),
@@ -71,7 +80,13 @@ pub fn start<'a>(
     let loaded = loader.load(&module.object, &plan(manifest, settings))?;
     let since = SystemTime::now();
     let cpus = kernel::cpus::possible()?;
-    let binder = Binder { manifest, settings, layouts: &layouts, loaded: &loaded, since };
+    let binder = Binder {
+        manifest,
+        settings,
+        layouts: &layouts,
+        loaded: &loaded,
+        since,
+    };
     let populations = binder.populations();
     let maps = binder.maps(&populations)?;
     for map in &maps {
@@ -80,15 +95,22 @@ pub fn start<'a>(
         }
     }
     let keyed = maps.iter().filter(|map| {
-        map.keyring.as_ref().is_some_and(|keyring| keyring.population().is_some())
+        map.keyring
+            .as_ref()
+            .is_some_and(|keyring| keyring.population().is_some())
     });
-    let folded = keyed.flat_map(|map| &map.metrics).map(|metric| (metric.descriptor.name.clone(), 0));
+    let folded = keyed
+        .flat_map(|map| &map.metrics)
+        .map(|metric| (metric.descriptor.name.clone(), 0));
     Ok(RunningModule {
         report: ModuleReport::of(&manifest.name, &manifest.summary, &loaded.programs),
         folded: folded.collect(),
         module: loaded,
         since,
-        populations: populations.into_iter().map(|(_, population)| population).collect(),
+        populations: populations
+            .into_iter()
+            .map(|(_, population)| population)
+            .collect(),
         maps,
         cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
         complaint: String::new(),
@@ -96,7 +118,10 @@ pub fn start<'a>(
 }
 
 fn value(settings: &ModuleConfig, option: &str) -> u64 {
-    settings.options.get(option).map_or(0, |value| value.as_u64())
+    settings
+        .options
+        .get(option)
+        .map_or(0, |value| value.as_u64())
 }
 
 /// Size of a map: what its keys can be, what its option says, or a single entry where it is
@@ -107,9 +132,16 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig) -> u32 {
     }
     match &map.kind {
         MapKind::Record => 1,
-        MapKind::Internal { max_entries, size_option } => {
-            let option = size_option.as_deref().and_then(|option| settings.integer(option));
-            option.and_then(|size| u32::try_from(size).ok()).unwrap_or(*max_entries)
+        MapKind::Internal {
+            max_entries,
+            size_option,
+        } => {
+            let option = size_option
+                .as_deref()
+                .and_then(|option| settings.integer(option));
+            option
+                .and_then(|size| u32::try_from(size).ok())
+                .unwrap_or(*max_entries)
         }
         MapKind::Keyed(keys) => keys.iter().fold(1_u32, |entries, key| {
             let values = match &key.source {
@@ -125,13 +157,23 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig) -> u32 {
 /// `max_series` is passed: the same for every map that is keyed by the label.
 fn limit(manifest: &Manifest, label: &str, settings: &ModuleConfig) -> usize {
     let mut limit = usize::MAX;
-    for map in manifest.maps.iter().filter(|map| settings.wants(map.when.as_deref())) {
+    for map in manifest
+        .maps
+        .iter()
+        .filter(|map| settings.wants(map.when.as_deref()))
+    {
         for key in map.keys().iter().filter(|key| key.label == label) {
-            let KeySource::Discovered { max, .. } = key.source else { continue };
+            let KeySource::Discovered { max, .. } = key.source else {
+                continue;
+            };
             limit = limit.min(max as usize);
             let others = map.keys().iter().filter(|other| other.label != label);
             let others: u64 = others.map(Key::entries).product();
-            for metric in manifest.metrics.iter().filter(|metric| metric.map == map.name) {
+            for metric in manifest
+                .metrics
+                .iter()
+                .filter(|metric| metric.map == map.name)
+            {
                 let each = others.saturating_mul(metric.array_length()).max(1);
                 let room = (settings.max_series as u64 / each).saturating_sub(1);
                 limit = limit.min(usize::try_from(room).unwrap_or(usize::MAX));
@@ -153,14 +195,29 @@ impl Binder<'_> {
     /// One population for each discovered label.
     fn populations(&self) -> Vec<(Discovery, Population)> {
         let discovered = self.manifest.discovered();
-        let wanted = discovered.into_iter().filter(|key| self.wants_label(&key.label));
+        let wanted = discovered
+            .into_iter()
+            .filter(|key| self.wants_label(&key.label));
         wanted
             .filter_map(|key| {
-                let KeySource::Discovered { discovery: kind, .. } = key.source else { return None };
-                let filter = self.settings.filters.get(&key.label).cloned().unwrap_or(Filter::All);
+                let KeySource::Discovered {
+                    discovery: kind, ..
+                } = key.source
+                else {
+                    return None;
+                };
+                let filter = self
+                    .settings
+                    .filters
+                    .get(&key.label)
+                    .cloned()
+                    .unwrap_or(Filter::All);
                 let limit = limit(self.manifest, &key.label, self.settings);
                 let admit = Box::new(move |text: &str| filter.admits(text));
-                Some((kind, Population::new(&key.label, discovery(kind), admit, limit)))
+                Some((
+                    kind,
+                    Population::new(&key.label, discovery(kind), admit, limit),
+                ))
             })
             .collect()
     }
@@ -168,15 +225,25 @@ impl Binder<'_> {
     fn wants_label(&self, label: &str) -> bool {
         let mut maps = self.manifest.maps.iter();
         maps.any(|map| {
-            self.settings.wants(map.when.as_deref()) && map.keys().iter().any(|key| key.label == label)
+            self.settings.wants(map.when.as_deref())
+                && map.keys().iter().any(|key| key.label == label)
         })
     }
 
     /// Every map that an exported metric is read from.
     fn maps(&self, populations: &[(Discovery, Population)]) -> Result<Vec<SweptMap>, StartError> {
         let mut maps = Vec::new();
-        for map in self.manifest.maps.iter().filter(|map| self.settings.wants(map.when.as_deref())) {
-            let metrics = self.manifest.metrics.iter().filter(|metric| metric.map == map.name);
+        for map in self
+            .manifest
+            .maps
+            .iter()
+            .filter(|map| self.settings.wants(map.when.as_deref()))
+        {
+            let metrics = self
+                .manifest
+                .metrics
+                .iter()
+                .filter(|metric| metric.map == map.name);
             let metrics: Vec<&Metric> = metrics.filter(|metric| self.exports(metric)).collect();
             if metrics.is_empty() {
                 continue;
@@ -216,23 +283,36 @@ impl Binder<'_> {
         populations: &[(Discovery, Population)],
     ) -> Result<Keyring, StartError> {
         if keys.len() != layout.key.len() {
-            return Err(StartError::Mismatch(format!("the keys of map {map} have other fields")));
+            return Err(StartError::Mismatch(format!(
+                "the keys of map {map} have other fields"
+            )));
         }
         let part = |key: &Key| {
             let field = layout.key.iter().find(|field| field.name == key.field);
-            let field = field.filter(|field| matches!(field.size, 4 | 8)).ok_or_else(|| {
-                StartError::Mismatch(format!("the keys of map {map} have no u32 or u64 {}", key.field))
-            })?;
+            let field = field
+                .filter(|field| matches!(field.size, 4 | 8))
+                .ok_or_else(|| {
+                    StartError::Mismatch(format!(
+                        "the keys of map {map} have no u32 or u64 {}",
+                        key.field
+                    ))
+                })?;
             let kind = match &key.source {
                 KeySource::Values(values) => {
                     PartKind::Values(values.iter().map(|value| value.as_str().into()).collect())
                 }
                 KeySource::Discovered { .. } => {
-                    let index = populations.iter().position(|(_, each)| each.label == key.label);
+                    let index = populations
+                        .iter()
+                        .position(|(_, each)| each.label == key.label);
                     PartKind::Discovered(index.unwrap_or(usize::MAX))
                 }
             };
-            Ok(Part { offset: field.offset, size: field.size, kind })
+            Ok(Part {
+                offset: field.offset,
+                size: field.size,
+                kind,
+            })
         };
         let parts: Result<Vec<Part>, StartError> = keys.iter().map(part).collect();
         Ok(Keyring::new(parts?, layout.key_size, self.since))
@@ -247,7 +327,9 @@ impl Binder<'_> {
             Some(name) => (name, true),
             None => (metric.field.as_str(), false),
         };
-        let field = layout.field(name).ok_or_else(|| mismatch("is not in the map's value"))?;
+        let field = layout
+            .field(name)
+            .ok_or_else(|| mismatch("is not in the map's value"))?;
         let shape = match (field.shape, sum) {
             (Shape::Histogram, true) => Shape::Cell,
             (_, true) => return Err(mismatch("is not the sum of a histogram")),
@@ -264,9 +346,14 @@ impl Binder<'_> {
             return Err(mismatch("does not have the shape of the metric's kind"));
         }
         if length as u64 != metric.array_length() {
-            return Err(mismatch("does not have as many elements as the labels have values"));
+            return Err(mismatch(
+                "does not have as many elements as the labels have values",
+            ));
         }
-        let per_cpu = metric.per_cpu.as_deref().is_some_and(|option| self.settings.is_on(option));
+        let per_cpu = metric
+            .per_cpu
+            .as_deref()
+            .is_some_and(|option| self.settings.is_on(option));
         let reading = Reading {
             offset: field.offset,
             shape,
@@ -275,7 +362,10 @@ impl Binder<'_> {
             tick_exponent: metric.tick_exponent,
             per_cpu,
         };
-        Ok(BoundMetric::new(self.manifest.descriptor(metric, per_cpu), reading))
+        Ok(BoundMetric::new(
+            self.manifest.descriptor(metric, per_cpu),
+            reading,
+        ))
     }
 }
 
@@ -283,7 +373,11 @@ impl Binder<'_> {
 fn elements(metric: &Metric) -> Vec<Vec<Arc<str>>> {
     let mut elements: Vec<Vec<Arc<str>>> = vec![Vec::new()];
     for label in &metric.labels {
-        let values: Vec<Arc<str>> = label.values.iter().map(|value| value.as_str().into()).collect();
+        let values: Vec<Arc<str>> = label
+            .values
+            .iter()
+            .map(|value| value.as_str().into())
+            .collect();
         let extend = |element: &Vec<Arc<str>>| {
             let with = |value: &Arc<str>| {
                 let mut element = element.clone();

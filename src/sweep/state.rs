@@ -26,6 +26,12 @@ pub(super) struct Progress {
 
 impl State {
     pub fn new() -> Self {
-        Self { last: None, wanted: false, stopping: false, running: None, partial: 0 }
+        Self {
+            last: None,
+            wanted: false,
+            stopping: false,
+            running: None,
+            partial: 0,
+        }
     }
 }

@@ -66,8 +66,13 @@ impl Sweeper {
             extra,
         });
         let own = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("sweep".into()).spawn(move || own.run(modules))?;
-        Ok(Self { shared, thread: Some(thread) })
+        let thread = thread::Builder::new()
+            .name("sweep".into())
+            .spawn(move || own.run(modules))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     pub fn reports(&self) -> &[ModuleReport] {
@@ -76,7 +81,11 @@ impl Sweeper {
 
     /// The last complete sweep.
     pub fn last(&self) -> Option<Arc<Snapshot>> {
-        self.shared.state().last.as_ref().map(|(_, last)| Arc::clone(last))
+        self.shared
+            .state()
+            .last
+            .as_ref()
+            .map(|(_, last)| Arc::clone(last))
     }
 
     /// Whether the first sweep is done.
@@ -93,10 +102,17 @@ impl Sweeper {
         }
         let swept = sweeps.changed();
         let in_time = match deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline.into(), swept).await.is_ok(),
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), swept)
+                .await
+                .is_ok(),
             None => swept.await.is_ok(),
         };
-        let last = self.shared.state().last.as_ref().map(|(_, last)| Arc::clone(last));
+        let last = self
+            .shared
+            .state()
+            .last
+            .as_ref()
+            .map(|(_, last)| Arc::clone(last));
         match last.filter(|_| in_time) {
             Some(last) => last,
             None => self.shared.partial(),
@@ -143,7 +159,10 @@ impl Shared {
             let started = Instant::now();
             let taken = SystemTime::now();
             state.wanted = false;
-            state.running = Some(Progress { taken, done: Vec::new() });
+            state.running = Some(Progress {
+                taken,
+                done: Vec::new(),
+            });
             drop(state);
             for module in &mut modules {
                 let swept = module.sweep(taken, &mut entries, &mut cells);
@@ -158,7 +177,11 @@ impl Shared {
             own.gauge(&SWEEP_SECONDS, &[], started.elapsed().as_secs_f64());
             own.counter(&SWEEPS, &[], *self.sweeps.borrow() + 1);
             state = self.state();
-            let done = state.running.take().map(|progress| progress.done).unwrap_or_default();
+            let done = state
+                .running
+                .take()
+                .map(|progress| progress.done)
+                .unwrap_or_default();
             let snapshot = self.assemble(taken, &done, own, state.partial);
             state.last = Some((Instant::now(), Arc::new(snapshot)));
             self.sweeps.send_modify(|sweeps| *sweeps += 1);
@@ -190,8 +213,12 @@ impl Shared {
     }
 
     fn assemble(&self, taken: SystemTime, done: &[Swept], own: Families, partial: u64) -> Snapshot {
-        let mut families: Vec<Arc<Family>> =
-            done.iter().filter_map(|swept| swept.families.as_ref()).flatten().cloned().collect();
+        let mut families: Vec<Arc<Family>> = done
+            .iter()
+            .filter_map(|swept| swept.families.as_ref())
+            .flatten()
+            .cloned()
+            .collect();
         let mut late = Vec::new();
         let mut states = Families::new(self.since);
         for report in &self.reports {
@@ -211,11 +238,17 @@ impl Shared {
             }
         }
         states.counter(&PARTIAL, &[], partial);
-        let since_epoch = taken.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = taken
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         states.gauge(&SWEEP_TIMESTAMP, &[], since_epoch.as_secs_f64());
         families.extend(states.finish());
         families.extend(own.finish());
         families.extend((self.extra)());
-        Snapshot { taken, families, late }
+        Snapshot {
+            taken,
+            families,
+            late,
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! `cargo test --release --test exposition -- --ignored --nocapture speed`
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use geophone::export::prometheus::{Escaping, Exposition, Format, encode};
 use geophone::snapshot::{Kind, Unit};
 
-use crate::sample;
+use crate::{openmetrics, sample};
 
 /// 9,600 counters with two labels and 400 histograms of 25 classic buckets: 20,800 lines of
 /// text. Prints the fastest of 20 rounds.
@@ -50,15 +53,32 @@ fn encoding_speed() {
         Format::OpenMetrics100(Escaping::Underscores),
         Format::Protobuf(None),
     ] {
-        let mut best = Duration::MAX;
-        let mut bytes = 0;
-        for _ in 0..20 {
-            let begin = Instant::now();
-            bytes = encode(format, &families, &Exposition::default())
+        measure(&format!("{format:?}"), || {
+            encode(format, &families, &Exposition::default())
                 .unwrap()
-                .len();
-            best = best.min(begin.elapsed());
-        }
-        println!("{format:?}: {best:?} for {bytes} bytes");
+                .len()
+        });
     }
+    let page = encode(Format::Text004, &families, &Exposition::default()).unwrap();
+    for level in [1, 6] {
+        measure(&format!("gzip, level {level}"), || {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
+            encoder.write_all(&page).unwrap();
+            encoder.finish().unwrap().len()
+        });
+    }
+    measure("prometheus-client", || {
+        openmetrics::peer_page(&families, true).len()
+    });
+}
+
+fn measure(what: &str, encode: impl Fn() -> usize) {
+    let mut best = Duration::MAX;
+    let mut bytes = 0;
+    for _ in 0..20 {
+        let begin = Instant::now();
+        bytes = encode();
+        best = best.min(begin.elapsed());
+    }
+    println!("{what}: {best:?} for {bytes} bytes");
 }

@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod build_ebpf;
 mod command;
+mod docs;
 mod fetch;
 mod guest;
 mod release;
@@ -33,6 +34,7 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    Docs(docs::Arguments),
     VmTest(vm_test::Arguments),
     Bench(bench::Arguments),
     Fetch(fetch::Arguments),
@@ -45,6 +47,7 @@ fn main() -> Result<()> {
     let root = root()?;
     match Arguments::parse().chore {
         Chore::BuildEbpf { check } => build_ebpf::run(&root, check),
+        Chore::Docs(arguments) => docs::run(&root, &arguments),
         Chore::VmTest(arguments) => vm_test::run(&root, &arguments),
         Chore::Bench(arguments) => bench::run(&root, &arguments),
         Chore::Fetch(arguments) => fetch::run(&root, &arguments),
