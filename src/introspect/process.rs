@@ -22,9 +22,9 @@ pub fn process_families(families: &mut Families) {
     if let Ok(open) = me.fd_count() {
         families.gauge(&OPEN_FDS, &[], open as f64);
     }
-    if let Ok(limits) = me.limits() {
-        if let LimitValue::Value(max) = limits.max_open_files.soft_limit {
-            families.gauge(&MAX_FDS, &[], max as f64);
-        }
+    if let Ok(limits) = me.limits()
+        && let LimitValue::Value(max) = limits.max_open_files.soft_limit
+    {
+        families.gauge(&MAX_FDS, &[], max as f64);
     }
 }

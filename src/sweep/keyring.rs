@@ -245,7 +245,8 @@ impl Part {
         let mut key = key.to_vec();
         if let Some(place) = key.get_mut(self.offset..self.offset + self.size) {
             match self.size {
-                4 => place.copy_from_slice(&(value as u32).to_ne_bytes()),
+                // Ids of four bytes never use more.
+                4 => place.copy_from_slice(&u32::try_from(value).unwrap_or(u32::MAX).to_ne_bytes()),
                 _ => place.copy_from_slice(&value.to_ne_bytes()),
             }
         }
