@@ -19,7 +19,8 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Every scrape must be a sweep of its own when it is compared with the kernel.
-const CONFIGURATION: &str = "[sweep]\nmin_interval = \"1ms\"\n";
+/// Not a table, so that keys of the top level may follow.
+const CONFIGURATION: &str = "sweep.min_interval = \"1ms\"\n";
 
 /// A running `geophone run`; killed when dropped.
 pub struct Daemon {
