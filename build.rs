@@ -4,7 +4,7 @@ use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-env-changed=GEOPHONE_REVISION");
+    println!("cargo:rerun-if-env-changed=BUILD_REVISION");
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output();
     let version = output
@@ -16,5 +16,5 @@ fn main() {
     } else {
         version
     };
-    println!("cargo:rustc-env=GEOPHONE_RUSTC={version}");
+    println!("cargo:rustc-env=BUILD_RUSTC={version}");
 }

@@ -96,9 +96,10 @@ impl Oracle {
             .find_map(|program| Command::new(program).args(arguments).output().ok())
             .filter(|output| output.status.success());
         let Some(output) = output else {
-            let text = format!("SKIPPED {test}: bpftool does not run here (apt install bpftool)\n");
-            assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{text}");
-            let _ = std::io::stderr().write_all(text.as_bytes());
+            let message =
+                format!("SKIPPED {test}: bpftool does not run here (apt install bpftool)\n");
+            assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{message}");
+            let _ = std::io::stderr().write_all(message.as_bytes());
             return None;
         };
         let dump: Dump = serde_json::from_slice(&output.stdout).unwrap();

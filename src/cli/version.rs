@@ -2,10 +2,10 @@
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The git revision that was built, where the builder says it.
-pub(super) const REVISION: Option<&str> = option_env!("GEOPHONE_REVISION");
+pub(super) const REVISION: Option<&str> = option_env!("BUILD_REVISION");
 
 /// The compiler, as `rustc --version` calls itself; set by the build script.
-pub(super) const RUSTC: &str = env!("GEOPHONE_RUSTC");
+pub(super) const RUSTC: &str = env!("BUILD_RUSTC");
 
 /// What follows the name in `--version`.
 pub(super) fn text() -> String {

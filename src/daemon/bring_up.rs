@@ -144,17 +144,14 @@ fn log(report: &ModuleReport, required: bool) {
         reason,
         ..
     } = report;
+    let programs = format!("{attached}/{of}");
     match state {
-        ModuleState::Active => {
-            info!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, "module active")
-        }
+        ModuleState::Active => info!(module = %name, %state, %programs, %hooks, "module active"),
         ModuleState::Disabled => debug!(module = %name, %state, "module disabled"),
         _ if required => {
-            error!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, %reason, "module required, but not active")
+            error!(module = %name, %state, %programs, %hooks, %reason, "module required, but not active");
         }
         ModuleState::Unsupported => info!(module = %name, %state, %reason, "module unsupported"),
-        _ => {
-            warn!(module = %name, %state, programs = %format_args!("{attached}/{of}"), %hooks, %reason, "module not fully active")
-        }
+        _ => warn!(module = %name, %state, %programs, %hooks, %reason, "module not fully active"),
     }
 }

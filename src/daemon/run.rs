@@ -81,8 +81,8 @@ pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: OnTime) ->
         let mut own = Families::new(since);
         let build = [
             env!("CARGO_PKG_VERSION"),
-            option_env!("GEOPHONE_REVISION").unwrap_or(""),
-            option_env!("GEOPHONE_RUSTC").unwrap_or(""),
+            option_env!("BUILD_REVISION").unwrap_or(""),
+            option_env!("BUILD_RUSTC").unwrap_or(""),
             std::env::consts::ARCH,
         ];
         own.info(&BUILD_INFO, &build);

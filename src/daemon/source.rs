@@ -76,6 +76,8 @@ fn maps(last: &Snapshot, module: &str) -> Vec<MapStatus> {
             .iter()
             .find(|series| matches(&series.labels))?;
         match series.value {
+            // Whole and not negative: the sweep made them from u64.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             Value::Gauge(value) => Some(value as u64),
             _ => None,
         }

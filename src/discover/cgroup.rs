@@ -48,13 +48,14 @@ impl Discover for Cgroups {
             return Ok(Found::default());
         };
         let mut found = Found::default();
-        if admits("/") && limit > 0 {
-            if let Ok(top) = fs::metadata(&mount) {
-                found.things.push(Discovered {
-                    label: "/".into(),
-                    id: top.ino(),
-                });
-            }
+        if admits("/")
+            && limit > 0
+            && let Ok(top) = fs::metadata(&mount)
+        {
+            found.things.push(Discovered {
+                label: "/".into(),
+                id: top.ino(),
+            });
         }
         let mut waiting = VecDeque::from([(mount, String::new())]);
         let mut looked_at = 0;

@@ -232,3 +232,114 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::kernel::btf::build::Builder as BtfBuilder;
+    use crate::kernel::testing::Builder;
+
+    /// An object with map `MAP`: a structure key and a value with all shapes. Its histogram
+    /// has `slots` slots.
+    fn object(slots: usize) -> Vec<u8> {
+        let slots = u32::try_from(slots).unwrap();
+        let mut btf = BtfBuilder::default();
+        let half = btf.int("u32", 4, 0, 32);
+        let cell = btf.int("u64", 8, 0, 64);
+        let counts = btf.array(cell, slots);
+        let size = 8 + 8 * slots;
+        let histogram = btf.plain(
+            4,
+            "Histogram",
+            size,
+            &[("sum", cell, 0), ("slots", counts, 64)],
+        );
+        let row = btf.array(cell, 3);
+        let table = btf.array(row, 2);
+        let histograms = btf.array(histogram, 2);
+        let key = btf.plain(4, "Key", 16, &[("device", half, 0), ("inode", cell, 64)]);
+        let members = [
+            ("total", cell, 0),
+            ("table", table, 64),
+            ("wait", histogram, 448),
+            ("waits", histograms, 448 + 8 * size),
+            ("odd", half, 448 + 24 * size),
+        ];
+        let value = btf.plain(4, "Value", 64 + 3 * size, &members);
+        let (key, value) = (btf.ptr(key), btf.ptr(value));
+        let entries = btf.array(half, 64);
+        let entries = btf.ptr(entries);
+        let members = [
+            ("key", key, 0),
+            ("value", value, 64),
+            ("max_entries", entries, 128),
+        ];
+        let definition = btf.plain(4, "HashMap<Key, Value>", 24, &members);
+        btf.raw("MAP", 14, 0, definition, &[1]);
+        Builder::default().map("MAP", &btf.finish()).finish()
+    }
+
+    #[test]
+    fn fields_have_offsets_sizes_and_shapes() {
+        let layouts = layouts(&object(SLOTS)).unwrap();
+        let layout = &layouts["MAP"];
+        let size = size_of::<Histogram>();
+        assert_eq!((layout.max_entries, layout.key_size), (64, 16));
+        assert_eq!(layout.value_size, 64 + 3 * size);
+        let fields = |fields: &[Field]| {
+            let each = fields
+                .iter()
+                .map(|it| (it.name.clone(), it.offset, it.size, it.shape));
+            each.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            fields(&layout.key),
+            [
+                ("device".to_owned(), 0, 4, Shape::Opaque),
+                ("inode".to_owned(), 8, 8, Shape::Cell),
+            ]
+        );
+        assert_eq!(
+            fields(&layout.value),
+            [
+                ("total".to_owned(), 0, 8, Shape::Cell),
+                ("table".to_owned(), 8, 48, Shape::Array(6)),
+                ("wait".to_owned(), 56, size, Shape::Histogram),
+                (
+                    "waits".to_owned(),
+                    56 + size,
+                    2 * size,
+                    Shape::Histograms(2)
+                ),
+                ("odd".to_owned(), 56 + 3 * size, 4, Shape::Opaque),
+            ]
+        );
+        assert_eq!(
+            layout.field("wait").map(|field| field.shape.words()),
+            Some(1 + SLOTS)
+        );
+    }
+
+    #[test]
+    fn histograms_of_another_version_are_refused() {
+        let error = layouts(&object(SLOTS - 1)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("field wait of map MAP: its Histogram is "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_map_without_a_definition_is_named() {
+        let object = Builder::default()
+            .map("MAP", &BtfBuilder::default().finish())
+            .finish();
+        let error = layouts(&object).unwrap_err();
+        assert!(
+            matches!(error, LayoutError::NoDefinition(ref map) if map == "MAP"),
+            "{error}"
+        );
+        assert!(layouts(&Builder::default().finish()).unwrap().is_empty());
+    }
+}

@@ -53,7 +53,8 @@ fn set(limit: libc::rlimit) -> bool {
 }
 
 /// Hands freed memory back to the kernel, where the allocator would keep it: after start,
-/// when the kernel's type information is dropped.
+/// when the kernel's type information is dropped. Of the main thread's memory all is given
+/// back; of other threads' glibc keeps the part that was last in use.
 pub fn release_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the allocator trims its own free memory.

@@ -25,10 +25,10 @@ pub fn may_load(test: &str) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let text = format!("SKIPPED {test}: {} missing\n", missing.join(" and "));
-    assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{text}");
+    let message = format!("SKIPPED {test}: {} missing\n", missing.join(" and "));
+    assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{message}");
     // Past the test harness, which would swallow it.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = std::io::stderr().write_all(message.as_bytes());
     false
 }
 
@@ -155,6 +155,16 @@ impl Builder {
         bytes.extend_from_slice(request.as_bytes());
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         self.global(name, &bytes)
+    }
+
+    /// Adds a map's symbol, with type information in which its definition may be found.
+    pub fn map(&mut self, name: &str, btf: &[u8]) -> &mut Self {
+        self.add(".maps", SectionKind::Data, name, &[0; 40]);
+        let section = self
+            .object
+            .add_section(Vec::new(), b".BTF".to_vec(), SectionKind::Other);
+        self.object.append_section_data(section, btf, 4);
+        self
     }
 
     /// Adds a function to a section, behind those that it has.

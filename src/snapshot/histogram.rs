@@ -63,15 +63,14 @@ impl Histogram {
     /// Cumulative counts at the edges `2^first`, …, `2^last`: an exact merge, because powers
     /// of two are edges at every schema.
     pub fn at_powers_of_two(&self, first: i32, last: i32) -> Vec<(f64, u64)> {
-        let per_octave = 1_i32 << self.schema;
-        let mut edges = Vec::with_capacity(usize::try_from(last - first + 1).unwrap_or(0));
+        let per_octave = 1_i64 << self.schema;
+        let mut buckets = (i64::from(self.offset)..).zip(&self.buckets).peekable();
         let mut cumulative = self.zero_count;
-        let mut next = 0;
+        let mut edges = Vec::with_capacity(usize::try_from(last - first + 1).unwrap_or(0));
         for exponent in first..=last {
-            let edge = i64::from(exponent) * i64::from(per_octave);
-            while next < self.buckets.len() && i64::from(self.offset) + next as i64 <= edge {
-                cumulative += self.buckets[next];
-                next += 1;
+            let edge = i64::from(exponent) * per_octave;
+            while let Some((_, count)) = buckets.next_if(|&(index, _)| index <= edge) {
+                cumulative += count;
             }
             edges.push((2f64.powi(exponent), cumulative));
         }

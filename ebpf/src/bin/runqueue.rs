@@ -3,7 +3,13 @@
 //! At `sched_switch` the scheduler has not yet charged the next task for its wait:
 //! `sched_info.last_queued` still holds when it was queued, and `rq->clock` is the clock
 //! that `sched_info_arrive()` (kernel/sched/stats.h) is about to subtract it from. So one
-//! program reads the wait, and nothing has to be remembered between two events.
+//! program reads the wait.
+//!
+//! A task that is moved while it waits is taken off one queue and put on another, and
+//! `last_queued` begins anew; `sched_info_dequeue()` has added what it waited before to
+//! `run_delay`. How much that was tells the difference from `run_delay` at the task's last
+//! run, which is the one number remembered: a plain store into a table by task id, without
+//! insertion or lock. Two tasks whose ids share a place only lose that difference.
 
 #![no_std]
 #![no_main]
@@ -12,7 +18,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{PerCpuArray, PerCpuHashMap};
+use aya_ebpf::btf_maps::{Array, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::macros::{btf_map, btf_tracepoint, raw_tracepoint};
 use aya_ebpf::programs::{BtfTracePointContext, RawTracePointContext};
 use geophone_ebpf::access::{Access, Copied, Direct};
@@ -24,6 +30,8 @@ geophone_ebpf::probe_object!();
 
 declare! {
     LAST_QUEUED = "field task_struct.sched_info.last_queued";
+    RUN_DELAY = "field task_struct.sched_info.run_delay";
+    PCOUNT = "field task_struct.sched_info.pcount";
     CFS_RQ = "field task_struct.se.cfs_rq";
     RQ = "field cfs_rq.rq";
     CLOCK = "field rq.clock";
@@ -52,6 +60,16 @@ pub struct Migrations {
     migrations: u64,
 }
 
+/// Places for tasks; a power of two.
+const PLACES: usize = 32_768;
+
+/// What a task had waited in all when it last got the CPU.
+#[repr(C)]
+pub struct Waited {
+    pid: u64,
+    run_delay: u64,
+}
+
 #[repr(C)]
 pub struct CgroupKey {
     cgroup: u64,
@@ -67,6 +85,9 @@ static RUNQUEUE: PerCpuArray<RunQueue, 1> = PerCpuArray::new();
 
 #[btf_map]
 static MIGRATIONS: PerCpuArray<Migrations, 1> = PerCpuArray::new();
+
+#[btf_map]
+static RUNQUEUE_TASKS: Array<Waited, PLACES> = Array::new();
 
 /// Entries are allocated as user space creates them: memory goes by the cgroups that exist.
 #[btf_map]
@@ -129,7 +150,10 @@ fn switched<A: Access>(context: *mut c_void) -> i32 {
         let rq = A::read::<u64, _>(&RQ, cfs_rq) as *const u8;
         A::read::<u64, _>(&CLOCK, rq)
     };
-    let wait = clock.wrapping_sub(queued);
+    // The clocks of two CPUs may disagree for a task that has just come.
+    let since_queued = (clock.wrapping_sub(queued) as i64).max(0) as u64;
+    // SAFETY: next is the task that gets the CPU.
+    let wait = since_queued + unsafe { waited_before::<A>(next, since_queued) };
     observe_nanoseconds(&mut record.wait, wait, SCHEMA.load());
 
     if PER_CGROUP.load() != 0 && CGROUPS.found() && DEFAULT_CGROUP.found() && KERNFS_NODE.found() {
@@ -137,6 +161,37 @@ fn switched<A: Access>(context: *mut c_void) -> i32 {
         unsafe { waited_in_cgroup::<A>(next, wait) };
     }
     0
+}
+
+/// How long the task waited on other queues since its last run, and remembers what its
+/// `run_delay` is about to become.
+#[inline(always)]
+unsafe fn waited_before<A: Access>(task: *const u8, since_queued: u64) -> u64 {
+    // SAFETY: the caller's task.
+    let (pid, run_delay) = unsafe {
+        (
+            u64::from(A::read::<u32, _>(&PID, task)),
+            A::read::<u64, _>(&RUN_DELAY, task),
+        )
+    };
+    let Some(place) = RUNQUEUE_TASKS.get_ptr_mut(pid as u32 & (PLACES as u32 - 1)) else {
+        return 0;
+    };
+    // SAFETY: the table lives as long as the program; a task runs on one CPU at a time.
+    let place = unsafe { &mut *place };
+    let (known, before) = (place.pid == pid, place.run_delay);
+    place.pid = pid;
+    place.run_delay = run_delay + since_queued;
+    if known && run_delay >= before {
+        return run_delay - before;
+    }
+    // All of a new task's delay belongs to its first wait.
+    // SAFETY: the caller's task.
+    if unsafe { A::read::<u64, _>(&PCOUNT, task) } == 0 {
+        run_delay
+    } else {
+        0
+    }
 }
 
 /// Looks the next task's cgroup up by the inode number of its directory, which is what user

@@ -1,8 +1,8 @@
 //! BTF, the kernel's type information, read in place.
 //!
 //! A kernel describes some hundred thousand types in about 6 MB. Geophone asks for a few
-//! dozen of them, once, so there is no index: the bytes, where each type begins, and a scan
-//! for each name. Format: Documentation/bpf/btf.rst. The bytes may come from a file a user
+//! dozen of them, once, so nothing is copied: there are the bytes, where each type begins,
+//! and an order of the types by name. Format: Documentation/bpf/btf.rst. The bytes may come from a file a user
 //! named, so nothing in them is believed: every reference is checked when it is followed and
 //! every walk is bounded.
 
@@ -12,6 +12,7 @@ mod error;
 mod kind;
 #[cfg(test)]
 mod mutated;
+mod names;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,9 @@ pub use path::{PathError, Place};
 pub use types::{Array, Enumerator, Int, Member, Type};
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
+use names::Names;
 use types::{Unreadable, word};
 
 const MAGIC: u16 = 0xeb9f;
@@ -38,6 +41,7 @@ pub struct Btf {
     /// Where type `id` begins, at index `id - 1`: type 0 is `void` and is not written down.
     types: Vec<u32>,
     strings: Range<usize>,
+    names: OnceLock<Names>,
 }
 
 impl Btf {
@@ -73,6 +77,7 @@ impl Btf {
             bytes,
             types,
             strings,
+            names: OnceLock::new(),
         })
     }
 
@@ -120,13 +125,22 @@ impl Btf {
         self.string(of.name)
     }
 
-    /// Types of this name whose kind is wanted, by ascending id.
+    /// Types of this name whose kind is wanted, by ascending id; functions and tags are not
+    /// found by name.
     pub fn named<'a>(
         &'a self,
         name: &'a str,
         wanted: impl Fn(Kind) -> bool + 'a,
     ) -> impl Iterator<Item = Type<'a>> {
-        self.iter()
+        let names = self.names.get_or_init(|| {
+            Names::collect(
+                self.iter()
+                    .map(|found| (found, self.name_bytes(found.name))),
+            )
+        });
+        names
+            .candidates(name)
+            .filter_map(|id| self.get(id).ok().flatten())
             .filter(move |each| wanted(each.kind) && self.is_named(each.name, name))
     }
 
@@ -160,7 +174,8 @@ impl Btf {
 
     /// Whether there is a function of this name that programs could attach to.
     pub fn has_function(&self, name: &str) -> bool {
-        self.named(name, |kind| kind == Kind::Func).next().is_some()
+        self.iter()
+            .any(|each| each.kind == Kind::Func && self.is_named(each.name, name))
     }
 
     /// The prototype behind tracepoint `name`, found at its typedef `btf_trace_NAME`. Its
@@ -229,13 +244,15 @@ impl Btf {
         strings.get(at as usize..).unwrap_or_default()
     }
 
-    fn string(&self, at: u32) -> &str {
-        let bytes = self
-            .string_bytes(at)
+    fn name_bytes(&self, at: u32) -> &[u8] {
+        self.string_bytes(at)
             .split(|&byte| byte == 0)
             .next()
-            .unwrap_or_default();
-        str::from_utf8(bytes).unwrap_or_default()
+            .unwrap_or_default()
+    }
+
+    fn string(&self, at: u32) -> &str {
+        str::from_utf8(self.name_bytes(at)).unwrap_or_default()
     }
 
     fn is_named(&self, at: u32, name: &str) -> bool {

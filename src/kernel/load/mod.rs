@@ -68,6 +68,8 @@ impl<'a> Loader<'a> {
     pub fn new(kernel: &'a KernelBtf) -> Result<Self, LoadError> {
         raise_memory_limit();
         let mut loader = EbpfLoader::new();
+        // It comes with a reading of its own: one is enough in memory.
+        loader.btf(None);
         loader.btf(Some(kernel.loader()?));
         Ok(Self { kernel, loader })
     }

@@ -69,8 +69,14 @@ fn a_program_attaches_runs_and_is_gone_when_dropped() {
     // Two threads that wait for each other: the kernel cannot but switch.
     let (there, back) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
     std::thread::scope(|scope| {
-        scope.spawn(|| (0..200).for_each(|_| drop((there.wait(), back.wait()))));
-        (0..200).for_each(|_| drop((there.wait(), back.wait())));
+        let meet = || {
+            for _ in 0..200 {
+                there.wait();
+                back.wait();
+            }
+        };
+        scope.spawn(meet);
+        meet();
     });
     let after = attached.info().unwrap();
     drop(statistics);

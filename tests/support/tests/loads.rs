@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use geophone_test_support::load::disk::write_and_read;
-use geophone_test_support::load::schedule::Competition;
+use geophone_test_support::load::schedule::{Competition, Placement};
 use geophone_test_support::load::tcp::{Sink, be_refused, reset, send};
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::network::Pair;
@@ -18,7 +18,7 @@ use geophone_test_support::privileges;
 #[test]
 fn competing_threads_wait_for_cpus() {
     let processors = std::thread::available_parallelism().unwrap().get();
-    let load = Competition::new(2 * processors, 1).unwrap();
+    let load = Competition::new(2 * processors, 1, Placement::Free).unwrap();
     load.run(Duration::from_millis(20));
     let before = Schedule::read().unwrap();
     load.run(Duration::from_millis(500));
@@ -39,7 +39,7 @@ fn a_loop_device_counts_every_direct_request_and_can_go_and_return() {
     let mut device = LoopDevice::new(8 << 20).unwrap();
     let name = device.name();
     let before = Disk::read(&name).unwrap();
-    write_and_read(&device.path(), 100, 16 << 10).unwrap();
+    write_and_read(&device.path(), 100, 16 << 10, 3).unwrap();
     let after = Disk::read(&name).unwrap();
     assert_eq!(after.write.requests - before.write.requests, 100);
     assert_eq!(after.read.bytes - before.read.bytes, 100 * (16 << 10));

@@ -10,7 +10,7 @@ use aya::programs::loaded_programs;
 use aya::sys::{Stats, enable_stats};
 use geophone_test_support::daemon::Options;
 use geophone_test_support::load::disk::write_and_read;
-use geophone_test_support::load::schedule::Competition;
+use geophone_test_support::load::schedule::{Competition, Placement};
 use geophone_test_support::load::tcp::{Sink, send};
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::network::Pair;
@@ -132,14 +132,14 @@ fn costs() -> BTreeMap<u32, (String, Cost)> {
 
 fn schedule() -> Result<()> {
     let processors = std::thread::available_parallelism()?.get();
-    Competition::new(processors, processors)?.run(Duration::from_secs(3));
+    Competition::new(processors, processors, Placement::Free)?.run(Duration::from_secs(3));
     Ok(())
 }
 
 fn disk() -> Result<()> {
     let device = LoopDevice::new(64 << 20)?;
     for _ in 0..5 {
-        write_and_read(&device.path(), 4000, 16 << 10)?;
+        write_and_read(&device.path(), 4000, 16 << 10, 1)?;
     }
     Ok(())
 }

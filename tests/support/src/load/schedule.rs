@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Spinning threads and pairs that pass a byte to and fro. They stay alive, asleep,
 /// when they do not run, for the kernel forgets the counters of a task that ends.
@@ -30,24 +31,41 @@ struct State {
     ended: bool,
 }
 
+/// Where the threads may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Each on a CPU of its own choice, in turn; a pair on one.
+    Pinned,
+    /// Wherever the scheduler puts them.
+    Free,
+}
+
 impl Competition {
     /// `spinners` threads and `pairs` of threads that exchange a byte.
-    pub fn new(spinners: usize, pairs: usize) -> Result<Self> {
+    pub fn new(spinners: usize, pairs: usize, placement: Placement) -> Result<Self> {
         let gate = Arc::new(Gate::default());
         let mut load = Self {
             gate,
             workers: Vec::new(),
             echoes: Vec::new(),
         };
+        let cpus = match placement {
+            Placement::Pinned => allowed()?,
+            Placement::Free => Vec::new(),
+        };
+        let mut turn = cpus.iter().copied().cycle();
         for _ in 0..spinners {
-            load.spawn(|until| while Instant::now() < until {});
+            load.spawn(turn.next(), |until| while Instant::now() < until {});
         }
         for _ in 0..pairs {
+            let cpu = turn.next();
             let (mut from_far, mut to_near) = pipe()?;
             let (mut from_near, mut to_far) = pipe()?;
-            load.echoes
-                .push(thread::spawn(move || echo(&mut from_near, &mut to_near)));
-            load.spawn(move |until| {
+            load.echoes.push(thread::spawn(move || {
+                pin(cpu);
+                echo(&mut from_near, &mut to_near);
+            }));
+            load.spawn(cpu, move |until| {
                 let mut byte = [0];
                 while Instant::now() < until {
                     if to_far
@@ -82,9 +100,10 @@ impl Competition {
         }
     }
 
-    fn spawn(&mut self, mut work: impl FnMut(Instant) + Send + 'static) {
+    fn spawn(&mut self, cpu: Option<usize>, mut work: impl FnMut(Instant) + Send + 'static) {
         let gate = Arc::clone(&self.gate);
         self.workers.push(thread::spawn(move || {
+            pin(cpu);
             let mut last = None;
             while let Some(until) = gate.next(last) {
                 work(until);
@@ -129,6 +148,24 @@ impl Drop for Competition {
         for thread in self.workers.drain(..).chain(self.echoes.drain(..)) {
             let _ = thread.join();
         }
+    }
+}
+
+/// The CPUs that this process may use.
+fn allowed() -> Result<Vec<usize>> {
+    let set = sched_getaffinity(None)?;
+    Ok((0..CpuSet::MAX_CPU)
+        .filter(|cpu| set.is_set(*cpu))
+        .collect())
+}
+
+/// Keeps the calling thread on `cpu`.
+fn pin(cpu: Option<usize>) {
+    let Some(cpu) = cpu else { return };
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    if let Err(error) = sched_setaffinity(None, &set) {
+        eprintln!("a thread is not pinned to CPU {cpu}: {error}");
     }
 }
 

@@ -6,13 +6,17 @@ use anyhow::Result;
 
 use crate::bracket::{Comparison, Reading};
 use crate::client::Client;
-use crate::load::schedule::Competition;
+use crate::load::schedule::{Competition, Placement};
 use crate::oracle::schedule::Schedule;
 
 /// Competes for the CPUs for `time`; enough to drown what the machine does besides.
-pub fn compare(client: &mut Client, time: Duration) -> Result<Vec<Comparison>> {
+pub fn compare(
+    client: &mut Client,
+    time: Duration,
+    placement: Placement,
+) -> Result<Vec<Comparison>> {
     let processors = std::thread::available_parallelism()?.get();
-    let load = Competition::new(2 * processors, processors)?;
+    let load = Competition::new(2 * processors, processors, placement)?;
     load.run(Duration::from_millis(50));
     let from = Reading::take(client, Schedule::read)?;
     load.run(time);
@@ -46,6 +50,12 @@ pub fn compare(client: &mut Client, time: Duration) -> Result<Vec<Comparison>> {
             switches,
             Some("involuntary"),
             |gain| gain.involuntary as f64,
+        )?,
+        against(
+            "migrations",
+            "geophone_runqueue_migrations_total",
+            None,
+            |gain| gain.migrations as f64,
         )?,
     ])
 }
