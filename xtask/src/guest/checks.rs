@@ -90,7 +90,11 @@ fn modules(daemon: &Daemon) -> Result<String> {
 
 fn runqueue(client: &mut Client) -> Result<String> {
     let time = Duration::from_secs(3);
-    Ok(join(&scenario::runqueue::agree(client, time, SCHEDULE_SHARE)?))
+    Ok(join(&scenario::runqueue::agree(
+        client,
+        time,
+        SCHEDULE_SHARE,
+    )?))
 }
 
 fn block_io(client: &mut Client) -> Result<String> {

@@ -45,7 +45,8 @@ impl Competition {
         for _ in 0..pairs {
             let (mut from_far, mut to_near) = pipe()?;
             let (mut from_near, mut to_far) = pipe()?;
-            load.echoes.push(thread::spawn(move || echo(&mut from_near, &mut to_near)));
+            load.echoes
+                .push(thread::spawn(move || echo(&mut from_near, &mut to_near)));
             load.spawn(move |until| {
                 let mut byte = [0];
                 while Instant::now() < until {

@@ -22,7 +22,9 @@ pub fn agree(client: &mut Client, time: Duration, share: f64) -> Result<Vec<Comp
     loop {
         attempts += 1;
         let (comparisons, ended) = compare(client, time)?;
-        let agreed = comparisons.iter().try_for_each(|comparison| comparison.within(share));
+        let agreed = comparisons
+            .iter()
+            .try_for_each(|comparison| comparison.within(share));
         match agreed {
             Ok(()) => return Ok(comparisons),
             Err(error) if ended == 0 || attempts == ATTEMPTS => {
@@ -57,11 +59,21 @@ fn compare(client: &mut Client, time: Duration) -> Result<(Vec<Comparison>, usiz
     let switches = "geophone_runqueue_context_switches_total";
     let migrations = "geophone_runqueue_migrations_total";
     let comparisons = vec![
-        against("wait", &format!("{wait}_sum"), None, |task| task.wait as f64 * 1e-9)?,
-        against("waits", &format!("{wait}_count"), None, |task| task.runs as f64)?,
-        against("voluntary", switches, Some("voluntary"), |task| task.voluntary as f64)?,
-        against("involuntary", switches, Some("involuntary"), |task| task.involuntary as f64)?,
-        against("migrations", migrations, None, |task| task.migrations as f64)?,
+        against("wait", &format!("{wait}_sum"), None, |task| {
+            task.wait as f64 * 1e-9
+        })?,
+        against("waits", &format!("{wait}_count"), None, |task| {
+            task.runs as f64
+        })?,
+        against("voluntary", switches, Some("voluntary"), |task| {
+            task.voluntary as f64
+        })?,
+        against("involuntary", switches, Some("involuntary"), |task| {
+            task.involuntary as f64
+        })?,
+        against("migrations", migrations, None, |task| {
+            task.migrations as f64
+        })?,
     ];
     Ok((comparisons, to.after.ended_since(&from.before)))
 }
