@@ -64,6 +64,9 @@ impl Discover for Cgroups {
             if looked_at > MAX_DIRECTORIES {
                 break;
             }
+            if is_leaf(&directory) {
+                continue;
+            }
             // A group may go while we look; its parent told of it a moment ago.
             let Ok(entries) = fs::read_dir(&directory) else {
                 continue;
@@ -86,9 +89,15 @@ impl Discover for Cgroups {
                 waiting.push_back((entry.path(), name));
             }
         }
-        found.things.sort();
-        Ok(found)
+        Ok(found.distinct())
     }
+}
+
+/// Whether a group has none below it: kernfs gives a directory one link for each directory in
+/// it, beside its own two (`kernfs_refresh_inode()`). That is one call, where listing the
+/// dozens of files of a group takes many times as long.
+fn is_leaf(directory: &Path) -> bool {
+    fs::metadata(directory).is_ok_and(|directory| directory.nlink() == 2)
 }
 
 /// The mount point in a line of mountinfo whose file system is cgroup2 (proc(5)).
@@ -146,5 +155,27 @@ mod tests {
                 .iter()
                 .all(|thing| thing.label.matches('/').count() == 1)
         );
+    }
+
+    #[test]
+    fn names_that_look_alike_share_one_series() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let root = tempfile::tempdir().unwrap();
+        let groups = root.path().join("sys/fs/cgroup");
+        for name in [&b"a\xfe"[..], b"a\xff"] {
+            fs::create_dir_all(groups.join(OsStr::from_bytes(name))).unwrap();
+        }
+        fs::create_dir_all(root.path().join("proc/self")).unwrap();
+        fs::write(
+            root.path().join("proc/self/mountinfo"),
+            "40 31 0:37 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+        )
+        .unwrap();
+        let found = Cgroups::new(root.path()).discover(9, &|_| true).unwrap();
+        let labels: Vec<_> = found.things.iter().map(|thing| &*thing.label).collect();
+        assert_eq!(labels, ["/", "/a\u{fffd}"]);
+        assert_eq!(found.left_out, 1);
     }
 }

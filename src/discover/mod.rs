@@ -70,6 +70,16 @@ impl Found {
         things.sort();
         let left_out = things.len().saturating_sub(limit);
         things.truncate(limit);
-        Self { things, left_out }
+        Self { things, left_out }.distinct()
+    }
+
+    /// Leaves out what has the label of another: two series with the same labels would spoil
+    /// the whole page. Names that are no UTF-8 can become alike.
+    fn distinct(mut self) -> Self {
+        let found = self.things.len();
+        self.things.sort();
+        self.things.dedup_by(|a, b| a.label == b.label);
+        self.left_out += found - self.things.len();
+        self
     }
 }

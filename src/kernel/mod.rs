@@ -21,7 +21,7 @@ pub mod resolve;
 mod stats;
 mod sys;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use capabilities::{Held, missing_capabilities};
 pub use features::{Feature, Standing};

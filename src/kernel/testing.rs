@@ -12,7 +12,11 @@ use object::{
     SymbolScope,
 };
 
-use super::missing_capabilities;
+use super::sys::create_map;
+use super::{MapHandle, missing_capabilities};
+
+/// `BPF_MAP_TYPE_PERCPU_HASH`
+const PER_CPU_HASH: u32 = 5;
 
 /// Whether programs can be loaded here. Says loudly that a test is skipped, which with
 /// `GEOPHONE_REQUIRE_BPF=1` is a failure.
@@ -26,6 +30,13 @@ pub fn may_load(test: &str) -> bool {
     // Past the test harness, which would swallow it.
     let _ = std::io::stderr().write_all(message.as_bytes());
     false
+}
+
+/// A per-CPU hash of the kernel's.
+pub fn per_cpu_hash(key_size: u32, value_size: u32, max_entries: u32) -> MapHandle {
+    super::process::raise_memory_limit();
+    let fd = create_map(PER_CPU_HASH, key_size, value_size, max_entries).unwrap();
+    MapHandle::new("TEST", fd).unwrap()
 }
 
 /// One instruction, or a pair of them, and the symbol whose address it takes.

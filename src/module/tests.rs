@@ -361,3 +361,12 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_map_follows_one_kind_of_thing() {
+    one_error(
+        r#"{ field = "operation", label = "operation", values = ["read", "write", "other"] }"#,
+        r#"{ field = "operation", label = "operation", discover = "cgroup", max = 3 }"#,
+        "disk.toml:36:1: only one key of a map can have discover: its entries come and go with one kind of thing",
+    );
+}

@@ -41,6 +41,23 @@ struct Known {
     rank: usize,
 }
 
+/// How entries were brought in line with what exists.
+#[derive(Debug, Default)]
+pub struct Followed {
+    /// Things for which the kernel gave no entry: their events are counted in `other`.
+    pub refused: u64,
+    /// The first refusal.
+    pub complaint: Option<MapError>,
+}
+
+impl Followed {
+    fn note(&mut self, result: Result<(), MapError>) {
+        if let (None, Err(error)) = (&self.complaint, result) {
+            self.complaint = Some(error);
+        }
+    }
+}
+
 /// What a key means.
 #[derive(Debug)]
 pub struct Meaning {
@@ -94,55 +111,46 @@ impl Keyring {
     }
 
     /// Creates entries for what is new and deletes those of what is gone. A thing that returns
-    /// after a sweep has missed it starts anew from zero. Returns the first refusal of the
-    /// kernel; things without an entry are counted in `other`.
-    ///
-    /// # Errors
-    ///
-    /// The kernel refused an entry.
-    pub fn follow(
-        &mut self,
-        found: &[Discovered],
-        map: &MapHandle,
-        now: SystemTime,
-    ) -> Result<(), MapError> {
-        let mut result = Ok(());
+    /// after a sweep has missed it starts anew from zero, and so does a number that has been
+    /// given to another thing.
+    pub fn follow(&mut self, found: &[Discovered], map: &MapHandle, now: SystemTime) -> Followed {
+        let mut followed = Followed::default();
         let other = self.other();
-        let gone = |id: &u64| Some(*id) != other && found.iter().all(|thing| thing.id != *id);
-        let leaving: Vec<u64> = self.known.keys().copied().filter(gone).collect();
-        for id in leaving {
+        let labels: BTreeMap<u64, &str> = found
+            .iter()
+            .map(|thing| (thing.id, &*thing.label))
+            .collect();
+        let known = self.known.iter();
+        let gone = known.filter(|&(&id, known)| {
+            Some(id) != other && labels.get(&id).is_none_or(|label| **label != *known.label)
+        });
+        for id in gone.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.known.remove(&id);
-            result = result.and(self.delete_all(id, map));
+            followed.note(self.delete_all(id, map));
         }
         for (rank, thing) in found.iter().enumerate() {
             if let Some(known) = self.known.get_mut(&thing.id) {
-                known.label = Arc::clone(&thing.label);
                 known.rank = rank;
                 continue;
             }
-            match self.insert_all(thing.id, map) {
-                Ok(()) => {
-                    let label = Arc::clone(&thing.label);
-                    self.known.insert(
-                        thing.id,
-                        Known {
-                            label,
-                            since: now,
-                            rank,
-                        },
-                    );
-                }
-                Err(error) => {
-                    // Half a thing would be worse than none: its events go to `other`.
-                    let _ = self.delete_all(thing.id, map);
-                    result = result.and(Err(error));
-                }
+            if let Err(error) = self.insert_all(thing.id, map) {
+                // Half a thing would be worse than none: its events go to `other`.
+                let _ = self.delete_all(thing.id, map);
+                followed.refused += 1;
+                followed.note(Err(error));
+                continue;
             }
+            let known = Known {
+                label: Arc::clone(&thing.label),
+                since: now,
+                rank,
+            };
+            self.known.insert(thing.id, known);
         }
         if let Some(known) = other.and_then(|id| self.known.get_mut(&id)) {
             known.rank = found.len();
         }
-        result
+        followed
     }
 
     /// Labels and place of an entry; none for a key that is not ours.
@@ -245,7 +253,7 @@ impl Part {
         let mut key = key.to_vec();
         if let Some(place) = key.get_mut(self.offset..self.offset + self.size) {
             match self.size {
-                // Ids of four bytes never use more.
+                // Ids that do not fit were refused at the start.
                 4 => place.copy_from_slice(&u32::try_from(value).unwrap_or(u32::MAX).to_ne_bytes()),
                 _ => place.copy_from_slice(&value.to_ne_bytes()),
             }
@@ -258,6 +266,8 @@ impl Part {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::kernel::Entries;
+    use crate::kernel::testing::{may_load, per_cpu_hash};
 
     fn ring() -> Keyring {
         let device = Part {
@@ -296,5 +306,78 @@ mod tests {
         assert!(ring.meaning(&[1, 0, 0, 0, 0, 0, 0, 0]).is_none());
         assert!(ring.meaning(&[255, 255, 255, 255, 2, 0, 0, 0]).is_none());
         assert!(ring.meaning(&[255; 3]).is_none());
+    }
+
+    fn device(label: &str, id: u64) -> Discovered {
+        let label = label.into();
+        Discovered { label, id }
+    }
+
+    /// Entries of all that the ring knows, by label, with the operation `read`: the value.
+    fn values(ring: &Keyring, map: &MapHandle) -> BTreeMap<String, u64> {
+        let mut entries = Entries::new();
+        map.read_all(&mut entries).unwrap();
+        let mut values = BTreeMap::new();
+        for entry in entries.iter() {
+            let labels = ring.meaning(entry.key).unwrap().labels;
+            if *labels[1] == *"read" {
+                let value = u64::from_ne_bytes(entry.value().try_into().unwrap());
+                values.insert(labels[0].to_string(), value);
+            }
+        }
+        values
+    }
+
+    fn count(ring: &Keyring, map: &MapHandle, id: u64, value: u64) {
+        map.set(&ring.keys_of(id)[0], &value.to_ne_bytes()).unwrap();
+    }
+
+    fn expected<const N: usize>(values: [(&str, u64); N]) -> BTreeMap<String, u64> {
+        values
+            .map(|(label, value)| (label.to_owned(), value))
+            .into()
+    }
+
+    #[test]
+    fn entries_follow_what_exists() {
+        if !may_load("entries_follow_what_exists") {
+            return;
+        }
+        let now = SystemTime::UNIX_EPOCH;
+        let (mut ring, map) = (ring(), per_cpu_hash(8, 8, 6));
+        ring.create_first(&map).unwrap();
+        ring.follow(&[device("a", 1), device("b", 2)], &map, now);
+        count(&ring, &map, 1, 11);
+        count(&ring, &map, 2, 22);
+
+        // Stays, and has its number given to another thing.
+        let followed = ring.follow(&[device("a", 1), device("c", 2)], &map, now);
+        assert!(followed.complaint.is_none());
+        assert_eq!(
+            values(&ring, &map),
+            expected([("a", 11), ("c", 0), ("other", 0)])
+        );
+
+        // Goes, and comes back as a new one.
+        ring.follow(&[], &map, now);
+        assert_eq!(values(&ring, &map), expected([("other", 0)]));
+        ring.follow(&[device("a", 1)], &map, now);
+        assert_eq!(values(&ring, &map), expected([("a", 0), ("other", 0)]));
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_left_to_other_and_counted() {
+        if !may_load("what_the_kernel_refuses_is_left_to_other_and_counted") {
+            return;
+        }
+        // Room for other and for one and a half devices.
+        let (mut ring, map) = (ring(), per_cpu_hash(8, 8, 5));
+        ring.create_first(&map).unwrap();
+        let found = [device("a", 1), device("b", 2)];
+        let followed = ring.follow(&found, &map, SystemTime::UNIX_EPOCH);
+        assert_eq!(followed.refused, 1);
+        let complaint = followed.complaint.unwrap().to_string();
+        assert!(complaint.contains("the map is full"), "{complaint}");
+        assert_eq!(values(&ring, &map), expected([("a", 0), ("other", 0)]));
     }
 }

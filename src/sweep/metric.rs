@@ -55,6 +55,11 @@ impl BoundMetric {
         self.per_cpu
     }
 
+    /// Forgets what a reading collected that then failed.
+    pub fn begin(&mut self) {
+        self.collected.clear();
+    }
+
     /// Takes an entry's series from its value, summed over CPUs (`cpu` is none) or of one.
     pub fn collect(&mut self, meaning: &Meaning, value: &[u64], cpu: Option<(usize, &Arc<str>)>) {
         for (index, element) in self.elements.iter().enumerate() {

@@ -2,14 +2,20 @@
 
 mod keyring;
 mod metric;
+mod plan;
 mod population;
 mod report;
 mod running;
+mod shared;
 mod start;
 mod state;
+mod sweepable;
 mod sweeper;
+#[cfg(test)]
+mod tests;
 
 pub use report::{ModuleReport, ModuleState, ProgramReport};
 pub use running::RunningModule;
-pub use start::{StartError, plan, start};
+pub use start::{StartError, start};
+pub use sweepable::{Buffers, Sweepable};
 pub use sweeper::{Extra, Pace, Sweeper};

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use tracing::warn;
 
@@ -8,11 +8,12 @@ use super::keyring::{Keyring, Meaning};
 use super::metric::BoundMetric;
 use super::population::Population;
 use super::report::ModuleReport;
+use super::sweepable::{Buffers, Sweepable};
 use crate::introspect::{
     DISCOVERY_ERRORS, FOLDED, Families, MAP_BYTES, MAP_CAPACITY, MAP_ENTRIES, PROGRAM_ATTACHED,
     PROGRAM_MISSED, PROGRAM_RUN_SECONDS, PROGRAM_RUNS,
 };
-use crate::kernel::{Attached, Entries, Entry, MapError, Module};
+use crate::kernel::{Attached, Entry, MapError, Module};
 use crate::snapshot::Family;
 
 /// A loaded module and how its maps become families.
@@ -39,23 +40,16 @@ pub(super) struct SweptMap {
     pub entries: usize,
 }
 
-/// What a sweep of one module gave.
-#[derive(Debug, Clone)]
-pub struct Swept {
-    pub module: String,
-    /// None if a map could not be read.
-    pub families: Option<Vec<Arc<Family>>>,
-    pub seconds: f64,
-}
+impl Sweepable for RunningModule {
+    fn name(&self) -> &str {
+        &self.report.name
+    }
 
-impl RunningModule {
-    /// Reads all maps. `entries` and `cells` are buffers.
-    pub fn sweep(&mut self, now: SystemTime, entries: &mut Entries, cells: &mut Vec<u64>) -> Swept {
-        let started = Instant::now();
+    fn sweep(&mut self, now: SystemTime, buffers: &mut Buffers) -> Option<Vec<Arc<Family>>> {
         let mut complaints = self.follow_populations(now);
         let mut families = Some(Vec::new());
         for map in &mut self.maps {
-            match map.read(&self.module, self.since, &self.cpus, entries, cells) {
+            match map.read(&self.module, self.since, &self.cpus, buffers) {
                 Ok(()) => {
                     let read = map.metrics.iter_mut().map(BoundMetric::family);
                     if let Some(families) = &mut families {
@@ -69,55 +63,10 @@ impl RunningModule {
             }
         }
         self.complain(complaints.join("; "));
-        Swept {
-            module: self.report.name.clone(),
-            families,
-            seconds: started.elapsed().as_secs_f64(),
-        }
+        families
     }
 
-    /// Looks for new things and creates and deletes their entries.
-    fn follow_populations(&mut self, now: SystemTime) -> Vec<String> {
-        let mut complaints = Vec::new();
-        for population in &mut self.populations {
-            if let Err(error) = population.refresh() {
-                complaints.push(error.to_string());
-            }
-        }
-        for map in &mut self.maps {
-            let Some(keyring) = &mut map.keyring else {
-                continue;
-            };
-            let population = keyring
-                .population()
-                .and_then(|index| self.populations.get(index));
-            let (Some(population), Some(handle)) = (population, self.module.maps.get(&map.name))
-            else {
-                continue;
-            };
-            if let Err(error) = keyring.follow(&population.found.things, handle, now) {
-                complaints.push(error.to_string());
-            }
-            for metric in &map.metrics {
-                if let Some(folded) = self.folded.get_mut(&metric.descriptor.name) {
-                    *folded += population.found.left_out as u64;
-                }
-            }
-        }
-        complaints
-    }
-
-    fn complain(&mut self, complaint: String) {
-        if complaint != self.complaint {
-            if !complaint.is_empty() {
-                warn!(module = %self.report.name, reason = %complaint, "sweep incomplete");
-            }
-            self.complaint = complaint;
-        }
-    }
-
-    /// What the kernel and this sweep say of the module itself.
-    pub fn introspect(&self, families: &mut Families) {
+    fn introspect(&self, families: &mut Families) {
         let module = self.report.name.as_str();
         for (program, report) in self.module.programs.iter().zip(&self.report.programs) {
             let attached = program.attached();
@@ -159,14 +108,54 @@ impl RunningModule {
     }
 }
 
+impl RunningModule {
+    /// Looks for new things and creates and deletes their entries.
+    fn follow_populations(&mut self, now: SystemTime) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for population in &mut self.populations {
+            if let Err(error) = population.refresh() {
+                complaints.push(error.to_string());
+            }
+        }
+        for map in &mut self.maps {
+            let Some(keyring) = &mut map.keyring else {
+                continue;
+            };
+            let population = keyring
+                .population()
+                .and_then(|index| self.populations.get(index));
+            let (Some(population), Some(handle)) = (population, self.module.maps.get(&map.name))
+            else {
+                continue;
+            };
+            let followed = keyring.follow(&population.found.things, handle, now);
+            complaints.extend(followed.complaint.map(|error| error.to_string()));
+            for metric in &map.metrics {
+                if let Some(folded) = self.folded.get_mut(&metric.descriptor.name) {
+                    *folded += population.found.left_out as u64 + followed.refused;
+                }
+            }
+        }
+        complaints
+    }
+
+    fn complain(&mut self, complaint: String) {
+        if complaint != self.complaint {
+            if !complaint.is_empty() {
+                warn!(module = %self.report.name, reason = %complaint, "sweep incomplete");
+            }
+            self.complaint = complaint;
+        }
+    }
+}
+
 impl SweptMap {
     fn read(
         &mut self,
         module: &Module,
         since: SystemTime,
         cpus: &[Arc<str>],
-        entries: &mut Entries,
-        cells: &mut Vec<u64>,
+        Buffers { entries, cells }: &mut Buffers,
     ) -> Result<(), MapError> {
         let Some(handle) = module.maps.get(&self.name) else {
             return Ok(());
@@ -178,6 +167,7 @@ impl SweptMap {
             ..
         } = self;
         *count = 0;
+        metrics.iter_mut().for_each(BoundMetric::begin);
         handle.read_each(entries, |entry| {
             *count += 1;
             let meaning = match keyring {

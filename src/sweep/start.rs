@@ -8,14 +8,15 @@ use thiserror::Error;
 
 use super::keyring::{Keyring, Part, PartKind};
 use super::metric::{BoundMetric, Reading};
+use super::plan::{limit, plan};
 use super::population::Population;
 use super::report::ModuleReport;
 use super::running::{RunningModule, SweptMap};
 use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
-use crate::kernel::{self, LoadError, Loader, MapError, Plan, ProgramPlan};
-use crate::module::{Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, Module};
+use crate::kernel::{self, LoadError, Loader, MapError};
+use crate::module::{Discovery, Key, KeySource, Manifest, Metric, Module};
 
 /// Why a module does not run at all.
 #[derive(Debug, Error)]
@@ -34,36 +35,6 @@ pub enum StartError {
     Mismatch(String),
 }
 
-/// What to load of a module under these settings.
-pub fn plan(manifest: &Manifest, settings: &ModuleConfig) -> Plan {
-    let mut globals = vec![("SCHEMA".to_owned(), settings.schema.to_le_bytes().to_vec())];
-    for option in &manifest.options {
-        if let Some(global) = &option.global {
-            let value = value(settings, &option.name);
-            globals.push((global.clone(), value.to_le_bytes().to_vec()));
-        }
-    }
-    let wanted = manifest
-        .programs
-        .iter()
-        .filter(|each| settings.wants(each.when.as_deref()));
-    Plan {
-        globals,
-        map_entries: manifest
-            .maps
-            .iter()
-            .map(|map| (map.name.clone(), entries(manifest, map, settings)))
-            .collect(),
-        programs: wanted
-            .map(|program| ProgramPlan {
-                name: program.name.clone(),
-                alternatives: program.alternatives.clone(),
-            })
-            .collect(),
-        force_alternative: None,
-    }
-}
-
 /// Loads a module, attaches its programs and prepares its sweeps.
 ///
 /// # Errors
@@ -77,14 +48,15 @@ pub fn start<'a>(
 ) -> Result<RunningModule, StartError> {
     let manifest = &module.manifest;
     let layouts = layouts(&module.object)?;
-    let loaded = loader.load(&module.object, &plan(manifest, settings))?;
-    let since = SystemTime::now();
     let cpus = kernel::cpus::possible()?;
+    let loaded = loader.load(&module.object, &plan(manifest, settings, cpus.len()))?;
+    let since = SystemTime::now();
     let binder = Binder {
         manifest,
         settings,
         layouts: &layouts,
         loaded: &loaded,
+        cpus: cpus.len(),
         since,
     };
     let populations = binder.populations();
@@ -117,77 +89,13 @@ pub fn start<'a>(
     })
 }
 
-fn value(settings: &ModuleConfig, option: &str) -> u64 {
-    settings
-        .options
-        .get(option)
-        .map_or(0, |value| value.as_u64())
-}
-
-/// Size of a map: what its keys can be, what its option says, or a single entry where it is
-/// switched off.
-fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig) -> u32 {
-    if !settings.wants(map.when.as_deref()) {
-        return 1;
-    }
-    match &map.kind {
-        MapKind::Record => 1,
-        MapKind::Internal {
-            max_entries,
-            size_option,
-        } => {
-            let option = size_option
-                .as_deref()
-                .and_then(|option| settings.integer(option));
-            option
-                .and_then(|size| u32::try_from(size).ok())
-                .unwrap_or(*max_entries)
-        }
-        MapKind::Keyed(keys) => keys.iter().fold(1_u32, |entries, key| {
-            let values = match &key.source {
-                KeySource::Discovered { .. } => limit(manifest, &key.label, settings) + 1,
-                KeySource::Values(values) => values.len(),
-            };
-            entries.saturating_mul(u32::try_from(values).unwrap_or(u32::MAX))
-        }),
-    }
-}
-
-/// How many things may have series of their own, so that neither a map's bound nor a metric's
-/// `max_series` is passed: the same for every map that is keyed by the label.
-fn limit(manifest: &Manifest, label: &str, settings: &ModuleConfig) -> usize {
-    let mut limit = usize::MAX;
-    for map in manifest
-        .maps
-        .iter()
-        .filter(|map| settings.wants(map.when.as_deref()))
-    {
-        for key in map.keys().iter().filter(|key| key.label == label) {
-            let KeySource::Discovered { max, .. } = key.source else {
-                continue;
-            };
-            limit = limit.min(max as usize);
-            let others = map.keys().iter().filter(|other| other.label != label);
-            let others: u64 = others.map(Key::entries).product();
-            for metric in manifest
-                .metrics
-                .iter()
-                .filter(|metric| metric.map == map.name)
-            {
-                let each = others.saturating_mul(metric.array_length()).max(1);
-                let room = (settings.max_series as u64 / each).saturating_sub(1);
-                limit = limit.min(usize::try_from(room).unwrap_or(usize::MAX));
-            }
-        }
-    }
-    limit
-}
-
 struct Binder<'a> {
     manifest: &'a Manifest,
     settings: &'a ModuleConfig,
     layouts: &'a BTreeMap<String, MapLayout>,
     loaded: &'a kernel::Module,
+    /// Possible CPUs.
+    cpus: usize,
     since: SystemTime,
 }
 
@@ -212,7 +120,7 @@ impl Binder<'_> {
                     .get(&key.label)
                     .cloned()
                     .unwrap_or(Filter::All);
-                let limit = limit(self.manifest, &key.label, self.settings);
+                let limit = limit(self.manifest, &key.label, self.settings, self.cpus);
                 let admit = Box::new(move |text: &str| filter.admits(text));
                 Some((
                     kind,
@@ -298,6 +206,15 @@ impl Binder<'_> {
                     ))
                 })?;
             let kind = match &key.source {
+                KeySource::Discovered {
+                    discovery: Discovery::Cgroup,
+                    ..
+                } if field.size != 8 => {
+                    return Err(StartError::Mismatch(format!(
+                        "the keys of map {map} have a {} that is not a u64, as cgroup ids are",
+                        key.field
+                    )));
+                }
                 KeySource::Values(values) => {
                     PartKind::Values(values.iter().map(|value| value.as_str().into()).collect())
                 }

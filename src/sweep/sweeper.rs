@@ -1,17 +1,12 @@
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tracing::warn;
 
-use super::report::{ModuleReport, ModuleState};
-use super::running::{RunningModule, Swept};
-use super::state::{Progress, State};
-use crate::introspect::{
-    Families, MODULE_STATE, MODULE_SWEEP_SECONDS, MODULE_SWEPT, PARTIAL, SWEEP_SECONDS,
-    SWEEP_TIMESTAMP, SWEEPS,
-};
-use crate::kernel::Entries;
+use super::report::ModuleReport;
+use super::shared::Shared;
+use super::sweepable::Sweepable;
 use crate::snapshot::{Family, Snapshot};
 
 /// Gives families that do not come from a sweep: the process, the log, the listener.
@@ -26,22 +21,14 @@ pub struct Pace {
     pub interval: Duration,
 }
 
+/// How long an end waits for the sweep that runs. The whole exit shall take under a second,
+/// of which running responses get 700 ms; what is still held then the kernel takes back.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// Sweeps on a thread of its own, so that a slow kernel delays no answer.
 pub struct Sweeper {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-}
-
-struct Shared {
-    state: Mutex<State>,
-    wake: Condvar,
-    /// Counts complete sweeps.
-    sweeps: watch::Sender<u64>,
-    pace: Pace,
-    since: SystemTime,
-    /// Of every module, running or not, in the order of exposition.
-    reports: Vec<ModuleReport>,
-    extra: Extra,
 }
 
 impl Sweeper {
@@ -50,25 +37,18 @@ impl Sweeper {
     /// # Errors
     ///
     /// The system has no room for another thread.
-    pub fn start(
-        modules: Vec<RunningModule>,
+    pub fn start<M: Sweepable + 'static>(
+        modules: Vec<M>,
         reports: Vec<ModuleReport>,
         pace: Pace,
         extra: Extra,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State::new()),
-            wake: Condvar::new(),
-            sweeps: watch::Sender::new(0),
-            pace,
-            since: SystemTime::now(),
-            reports,
-            extra,
-        });
+        let shared = Arc::new(Shared::new(reports, pace, extra));
         let own = Arc::clone(&shared);
-        let thread = thread::Builder::new()
-            .name("sweep".into())
-            .spawn(move || own.run(modules))?;
+        let thread = thread::Builder::new().name("sweep".into()).spawn(move || {
+            own.run(modules);
+            own.end();
+        })?;
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -76,7 +56,7 @@ impl Sweeper {
     }
 
     pub fn reports(&self) -> &[ModuleReport] {
-        &self.shared.reports
+        self.shared.reports()
     }
 
     /// The last complete sweep.
@@ -96,159 +76,41 @@ impl Sweeper {
     /// A snapshot no older than `sweep.min_interval`. Concurrent callers share one sweep. If
     /// it is not done by `deadline`, the modules that it has not read yet are left out.
     pub async fn snapshot(&self, deadline: Option<Instant>) -> Arc<Snapshot> {
-        let mut sweeps = self.shared.sweeps.subscribe();
+        let mut sweeps = self.shared.sweeps();
+        let seen = *sweeps.borrow_and_update();
         if let Some(recent) = self.shared.recent_or_ask() {
             return recent;
         }
-        let swept = sweeps.changed();
-        let in_time = match deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline.into(), swept)
-                .await
-                .is_ok(),
-            None => swept.await.is_ok(),
-        };
-        let last = self
-            .shared
-            .state()
-            .last
-            .as_ref()
-            .map(|(_, last)| Arc::clone(last));
-        match last.filter(|_| in_time) {
-            Some(last) => last,
-            None => self.shared.partial(),
+        // Whatever ends the wait, what is there then is the answer.
+        if let Some(deadline) = deadline {
+            let _ = tokio::time::timeout_at(deadline.into(), sweeps.changed()).await;
+        } else {
+            let _ = sweeps.changed().await;
         }
+        self.shared.newer_or_partial(seen)
     }
 }
 
 impl Drop for Sweeper {
     fn drop(&mut self) {
-        self.shared.state().stopping = true;
+        let mut state = self.shared.state();
+        state.stopping = true;
         self.shared.wake.notify_all();
-        if let Some(thread) = self.thread.take() {
+        let ending = self
+            .shared
+            .wake
+            .wait_timeout_while(state, PATIENCE, |state| !state.ended);
+        state = ending.unwrap_or_else(PoisonError::into_inner).0;
+        let ended = state.ended;
+        drop(state);
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        if ended || thread.is_finished() {
             // A panic there was reported when it happened.
             let _ = thread.join();
-        }
-    }
-}
-
-impl Shared {
-    /// The lock is never held across anything that can fail; a poisoned one is still whole.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn recent_or_ask(&self) -> Option<Arc<Snapshot>> {
-        let mut state = self.state();
-        if let Some((at, last)) = &state.last
-            && at.elapsed() < self.pace.min_interval
-        {
-            return Some(Arc::clone(last));
-        }
-        if state.running.is_none() {
-            state.wanted = true;
-            self.wake.notify_all();
-        }
-        None
-    }
-
-    fn run(&self, mut modules: Vec<RunningModule>) {
-        let mut entries = Entries::new();
-        let mut cells = Vec::new();
-        let mut state = self.state();
-        loop {
-            let started = Instant::now();
-            let taken = SystemTime::now();
-            state.wanted = false;
-            state.running = Some(Progress {
-                taken,
-                done: Vec::new(),
-            });
-            drop(state);
-            for module in &mut modules {
-                let swept = module.sweep(taken, &mut entries, &mut cells);
-                if let Some(progress) = &mut self.state().running {
-                    progress.done.push(swept);
-                }
-            }
-            let mut own = Families::new(self.since);
-            for module in &modules {
-                module.introspect(&mut own);
-            }
-            own.gauge(&SWEEP_SECONDS, &[], started.elapsed().as_secs_f64());
-            own.counter(&SWEEPS, &[], *self.sweeps.borrow() + 1);
-            state = self.state();
-            let done = state
-                .running
-                .take()
-                .map(|progress| progress.done)
-                .unwrap_or_default();
-            let snapshot = self.assemble(taken, &done, own, state.partial);
-            state.last = Some((Instant::now(), Arc::new(snapshot)));
-            self.sweeps.send_modify(|sweeps| *sweeps += 1);
-            loop {
-                if state.stopping {
-                    return;
-                }
-                let left = self.pace.interval.saturating_sub(started.elapsed());
-                if state.wanted || left.is_zero() {
-                    break;
-                }
-                let woken = self.wake.wait_timeout(state, left);
-                state = woken.unwrap_or_else(PoisonError::into_inner).0;
-            }
-        }
-    }
-
-    /// What the sweep that runs has read so far.
-    fn partial(&self) -> Arc<Snapshot> {
-        let mut state = self.state();
-        state.partial += 1;
-        let (taken, done) = match &state.running {
-            Some(progress) => (progress.taken, progress.done.clone()),
-            None => (SystemTime::now(), Vec::new()),
-        };
-        let partial = state.partial;
-        drop(state);
-        Arc::new(self.assemble(taken, &done, Families::new(self.since), partial))
-    }
-
-    fn assemble(&self, taken: SystemTime, done: &[Swept], own: Families, partial: u64) -> Snapshot {
-        let mut families: Vec<Arc<Family>> = done
-            .iter()
-            .filter_map(|swept| swept.families.as_ref())
-            .flatten()
-            .cloned()
-            .collect();
-        let mut late = Vec::new();
-        let mut states = Families::new(self.since);
-        for report in &self.reports {
-            for state in ModuleState::ALL {
-                let is = f64::from(u8::from(report.state == state));
-                states.gauge(&MODULE_STATE, &[&report.name, state.as_str()], is);
-            }
-            if !matches!(report.state, ModuleState::Active | ModuleState::Degraded) {
-                continue;
-            }
-            let swept = done.iter().find(|swept| swept.module == report.name);
-            let read = swept.is_some_and(|swept| swept.families.is_some());
-            states.gauge(&MODULE_SWEPT, &[&report.name], f64::from(u8::from(read)));
-            match swept {
-                Some(swept) => states.gauge(&MODULE_SWEEP_SECONDS, &[&report.name], swept.seconds),
-                None => late.push(report.name.clone()),
-            }
-        }
-        states.counter(&PARTIAL, &[], partial);
-        let since_epoch = taken
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        states.gauge(&SWEEP_TIMESTAMP, &[], since_epoch.as_secs_f64());
-        families.extend(states.finish());
-        families.extend(own.finish());
-        families.extend((self.extra)());
-        Snapshot {
-            taken,
-            families,
-            late,
+        } else {
+            warn!("a sweep did not end in time; left to the end of the process");
         }
     }
 }

@@ -3,7 +3,8 @@ use geophone_test_support::scenario::block_io::{compare, until_exported, until_g
 
 use crate::{geophone, turn};
 
-/// The kernel stops its clock after our probe has run, a few microseconds later.
+/// The kernel stops its clock when it has woken up whoever waited, some microseconds after
+/// the tracepoint.
 const DURATION_SHARE: f64 = 0.1;
 const COUNT: &str = "geophone_block_io_duration_seconds_count";
 

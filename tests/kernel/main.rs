@@ -12,6 +12,7 @@ mod lifecycle;
 mod refusals;
 mod runqueue;
 mod tcp;
+mod user_module;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -3,10 +3,9 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::time::Duration;
 
-use geophone_test_support::process::{Ended, run_to_end};
+use geophone_test_support::process::{Ended, run_to_end, unconfigured};
 
 use crate::{BINARY, turn};
 
@@ -22,7 +21,7 @@ fn without_privileges_it_names_the_capabilities_and_how_to_get_them() {
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let binary = directory.path().join("geophone");
     fs::copy(BINARY, &binary).unwrap();
-    let mut command = Command::new("setpriv");
+    let mut command = unconfigured("setpriv");
     command
         .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"])
         .arg(binary)
@@ -42,7 +41,7 @@ fn a_busy_port_is_named() {
     let Some(_turn) = turn() else { return };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let mut command = Command::new(BINARY);
+    let mut command = unconfigured(BINARY);
     command.args(["run", "--web.listen-address", &address]);
     let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
     assert!(!status.success(), "{said}");
@@ -55,7 +54,7 @@ fn a_typo_in_the_configuration_is_answered_with_the_nearest_name() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("geophone.toml");
     fs::write(&file, "[web]\ntelemetry_pat = \"/x\"\n").unwrap();
-    let mut command = Command::new(BINARY);
+    let mut command = unconfigured(BINARY);
     command.arg("run").arg("--config.file").arg(&file);
     let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
     assert_eq!(status.code(), Some(2), "{said}");

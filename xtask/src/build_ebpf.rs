@@ -19,6 +19,10 @@ const LLVM_OBJCOPY: &str = "/usr/lib/llvm-22/bin/llvm-objcopy";
 /// Architectures whose registers the objects know by name.
 const ARCHITECTURES: [&str; 1] = ["x86_64"];
 
+/// Where the examples' objects lie, each beside its manifest. They attach to tracepoints only,
+/// whose arguments are the same on every architecture.
+const EXAMPLES: &str = "config/modules";
+
 /// What the committed objects were built with, in `ebpf/prebuilt/build.json`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Record {
@@ -27,7 +31,7 @@ struct Record {
     rustflags: String,
     /// SHA-256 over names and contents of the sources.
     sources: String,
-    /// SHA-256 of each object, by path below `ebpf/prebuilt`.
+    /// SHA-256 of each object, by path in the repository.
     objects: BTreeMap<String, String>,
 }
 
@@ -40,19 +44,10 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
     let scratch = root.join("target/ebpf-objects");
     let mut objects = BTreeMap::new();
     for arch in ARCHITECTURES {
-        for built in toolchain.build(root, arch, check)? {
-            let name = built
-                .file_name()
-                .context("an object without a name")?
-                .to_string_lossy();
-            let object = format!("{arch}/{name}.o");
-            let destination = if check {
-                scratch.join(&object)
-            } else {
-                prebuilt.join(&object)
-            };
+        for Built { linked, object } in toolchain.build(root, arch, check)? {
+            let destination = if check { &scratch } else { root }.join(&object);
             fs::create_dir_all(destination.parent().context("no parent")?)?;
-            strip(&built, &destination)?;
+            strip(&linked, &destination)?;
             objects.insert(object, sha256(&fs::read(&destination)?));
         }
     }
@@ -83,13 +78,13 @@ fn compare(committed: &Record, rebuilt: &Record) -> Result<()> {
     ensure!(
         committed.sources == rebuilt.sources,
         "the probes' sources changed after the objects were built: run `cargo xtask build-ebpf` \
-         and commit ebpf/prebuilt"
+         and commit ebpf/prebuilt and {EXAMPLES}"
     );
     if (&committed.rustc, &committed.bpf_linker) != (&rebuilt.rustc, &rebuilt.bpf_linker) {
         println!(
             "not compared byte for byte: the objects were built with {} and {}, here are {} and {}.\n\
              The rebuilt objects are in target/ebpf-objects: test them with \
-             `cp -r target/ebpf-objects/. ebpf/prebuilt/ && cargo test`.",
+             `cp -r target/ebpf-objects/. . && cargo test`.",
             committed.rustc, committed.bpf_linker, rebuilt.rustc, rebuilt.bpf_linker
         );
         return Ok(());
@@ -128,6 +123,14 @@ const RUSTFLAGS: [&str; 4] = [
     "-C target-cpu=v3",
 ];
 
+/// A compiled program file.
+struct Built {
+    /// The object as linked.
+    linked: PathBuf,
+    /// Where it belongs in the repository.
+    object: String,
+}
+
 struct Toolchain {
     rustc: String,
     cargo: String,
@@ -152,8 +155,8 @@ impl Toolchain {
         })
     }
 
-    /// Compiles every program file of `ebpf/src/bin`; returns the objects as linked.
-    fn build(&self, root: &Path, arch: &str, fresh: bool) -> Result<Vec<PathBuf>> {
+    /// Compiles every program file of `ebpf/src/bin` and `ebpf/examples`.
+    fn build(&self, root: &Path, arch: &str, fresh: bool) -> Result<Vec<Built>> {
         let ebpf = root.join("ebpf");
         let target = root.join(if fresh {
             "target/ebpf-check"
@@ -181,6 +184,7 @@ impl Toolchain {
                 "-Z",
                 "build-std=core",
                 "--bins",
+                "--examples",
             ])
             .args(["--target", "bpfel-unknown-none", "--target-dir"])
             .arg(&target)
@@ -191,16 +195,32 @@ impl Toolchain {
             .status()
             .with_context(|| format!("running {}", self.cargo))?;
         ensure!(status.success(), "the probes do not compile");
-        let mut programs: Vec<_> = fs::read_dir(ebpf.join("src/bin"))?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<_>>()?;
-        programs.sort();
-        Ok(programs
-            .iter()
-            .filter_map(|path| path.file_stem())
-            .map(|stem| target.join("bpfel-unknown-none/release").join(stem))
-            .collect())
+        let release = target.join("bpfel-unknown-none/release");
+        let programs = stems(&ebpf.join("src/bin"))?.into_iter().map(|stem| Built {
+            linked: release.join(&stem),
+            object: format!("ebpf/prebuilt/{arch}/{stem}.o"),
+        });
+        let examples = stems(&ebpf.join("examples"))?
+            .into_iter()
+            .map(|stem| Built {
+                linked: release.join("examples").join(&stem),
+                object: format!("{EXAMPLES}/{stem}.o"),
+            });
+        Ok(programs.chain(examples).collect())
     }
+}
+
+/// What cargo calls the program files of a directory.
+fn stems(directory: &Path) -> Result<Vec<String>> {
+    let mut stems = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if let Some(stem) = path.file_stem() {
+            stems.push(stem.to_string_lossy().into_owned());
+        }
+    }
+    stems.sort();
+    Ok(stems)
 }
 
 /// Leaves out DWARF, which the kernel does not read; BTF stays.
@@ -230,7 +250,7 @@ fn first_line(command: &mut Command) -> Result<String> {
 
 fn hash_sources(ebpf: &Path) -> Result<String> {
     let mut files = Vec::new();
-    for place in ["Cargo.toml", "Cargo.lock", "src", "histogram"] {
+    for place in ["Cargo.toml", "Cargo.lock", "src", "examples", "histogram"] {
         collect(&ebpf.join(place), &mut files)?;
     }
     files.sort();

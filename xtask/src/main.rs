@@ -26,7 +26,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Compile the probes of ebpf/ into the objects of ebpf/prebuilt/
+    /// Compile the probes of ebpf/ into the objects of ebpf/prebuilt/ and config/modules/
     ///
     /// Needs the tool chain that ebpf/setup-debian.sh installs.
     BuildEbpf {

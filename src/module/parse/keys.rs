@@ -39,6 +39,15 @@ pub(super) fn read(fields: &Fields<'_>, problems: &Problems) -> Option<Vec<Key>>
             }
         }
     }
+    let discovered = keys
+        .iter()
+        .filter(|key| matches!(key.source, KeySource::Discovered { .. }));
+    if discovered.count() > 1 {
+        problems.add(
+            fields.origin(),
+            "only one key of a map can have discover: its entries come and go with one kind of thing",
+        );
+    }
     (keys.len() == tables.len()).then_some(keys)
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::process::unconfigured;
 use crate::wait;
 
 /// Long enough for a machine in software emulation to load every module.
@@ -18,7 +19,8 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Every scrape must be a sweep of its own when it is compared with the kernel.
-const CONFIGURATION: &str = "[sweep]\nmin_interval = \"1ms\"\n";
+/// Not a table, so that keys of the top level may follow.
+const CONFIGURATION: &str = "sweep.min_interval = \"1ms\"\n";
 
 /// A running `geophone run`; killed when dropped.
 pub struct Daemon {
@@ -78,7 +80,7 @@ impl Options {
         fs::write(&file, &self.configuration)?;
         let log = File::create(log_file(&directory))?;
         let begin = Instant::now();
-        let child = Command::new(&self.binary)
+        let child = unconfigured(&self.binary)
             .arg("run")
             .arg("--config.file")
             .arg(&file)

@@ -1,5 +1,7 @@
-//! A program that is to end by itself.
+//! Starting programs, and those that are to end by themselves.
 
+use std::env;
+use std::ffi::OsStr;
 use std::io::{Read, Seek, SeekFrom};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -12,6 +14,17 @@ pub struct Ended {
     pub status: ExitStatus,
     /// Standard output and standard error, in the order they were written.
     pub said: String,
+}
+
+/// `program` with none of the variables that would configure the daemon.
+pub fn unconfigured(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"GEOPHONE_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs `command` to its end; one that outlives `limit` is killed, and that is an error.

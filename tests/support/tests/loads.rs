@@ -39,7 +39,7 @@ fn a_loop_device_counts_every_direct_request_and_can_go_and_return() {
     let mut device = LoopDevice::new(8 << 20).unwrap();
     let name = device.name();
     let before = Disk::read(&name).unwrap();
-    write_and_read(&device.path(), 100, 16 << 10).unwrap();
+    write_and_read(&device.path(), 100, 16 << 10, 3).unwrap();
     let after = Disk::read(&name).unwrap();
     assert_eq!(after.write.requests - before.write.requests, 100);
     assert_eq!(after.read.bytes - before.read.bytes, 100 * (16 << 10));

@@ -139,7 +139,7 @@ fn schedule() -> Result<()> {
 fn disk() -> Result<()> {
     let device = LoopDevice::new(64 << 20)?;
     for _ in 0..5 {
-        write_and_read(&device.path(), 4000, 16 << 10)?;
+        write_and_read(&device.path(), 4000, 16 << 10, 1)?;
     }
     Ok(())
 }

@@ -89,11 +89,12 @@ fn modules(daemon: &Daemon) -> Result<String> {
 }
 
 fn runqueue(client: &mut Client) -> Result<String> {
-    let comparisons = scenario::runqueue::compare(client, Duration::from_secs(3))?;
-    comparisons
-        .iter()
-        .try_for_each(|comparison| comparison.within(SCHEDULE_SHARE))?;
-    Ok(join(&comparisons))
+    let time = Duration::from_secs(3);
+    Ok(join(&scenario::runqueue::agree(
+        client,
+        time,
+        SCHEDULE_SHARE,
+    )?))
 }
 
 fn block_io(client: &mut Client) -> Result<String> {

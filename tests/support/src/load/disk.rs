@@ -1,18 +1,21 @@
 //! Requests that go to a block device as they are: one `O_DIRECT` call, one request.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use rustix::fs::OFlags;
 
 /// `O_DIRECT` wants memory aligned to the device's block; a page suits all.
 const PAGE: usize = 4096;
 
-/// Writes `count` blocks of `size` bytes in order from the start of `device`, then reads
-/// them back. `size` is a multiple of a page, small enough not to be split.
-pub fn write_and_read(device: &Path, count: usize, size: usize) -> Result<()> {
+/// Writes `count` blocks of `size` bytes from the start of `device` and reads them back, in
+/// `threads` threads with a part of the blocks each. `size` is a multiple of a page, small
+/// enough not to be split.
+pub fn write_and_read(device: &Path, count: usize, size: usize, threads: usize) -> Result<()> {
     let flags = i32::try_from(OFlags::DIRECT.bits())?;
     let file = OpenOptions::new()
         .read(true)
@@ -20,10 +23,25 @@ pub fn write_and_read(device: &Path, count: usize, size: usize) -> Result<()> {
         .custom_flags(flags)
         .open(device)
         .with_context(|| device.display().to_string())?;
+    let share = count.div_ceil(threads);
+    let file = &file;
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..count)
+            .step_by(share)
+            .map(|first| (first, count.min(first + share)))
+            .map(|(first, end)| scope.spawn(move || part(file, first..end, size)))
+            .collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().map_err(|_| anyhow!("a thread panicked"))?)
+    })
+}
+
+fn part(file: &File, blocks: Range<usize>, size: usize) -> Result<()> {
     let mut memory = vec![0x5a; size + PAGE];
     let start = memory.as_ptr().align_offset(PAGE);
     let block = &mut memory[start..start + size];
-    let offsets = (0..count).map(|number| (number * size) as u64);
+    let offsets = blocks.map(|number| (number * size) as u64);
     for offset in offsets.clone() {
         file.write_all_at(block, offset)?;
     }

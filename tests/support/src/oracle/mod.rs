@@ -2,4 +2,5 @@
 
 pub mod disk;
 pub mod schedule;
+pub mod softirq;
 pub mod tcp;

@@ -54,6 +54,12 @@ impl Schedule {
         }
         total
     }
+
+    /// How many tasks of `earlier` are no more.
+    pub fn ended_since(&self, earlier: &Self) -> usize {
+        let gone = |id: &&u32| !self.tasks.contains_key(id);
+        earlier.tasks.keys().filter(gone).count()
+    }
 }
 
 fn numbered(directory: &Path) -> Result<Vec<u32>> {

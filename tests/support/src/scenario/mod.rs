@@ -2,4 +2,5 @@
 
 pub mod block_io;
 pub mod runqueue;
+pub mod softirq;
 pub mod tcp;

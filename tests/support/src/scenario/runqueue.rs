@@ -2,15 +2,41 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::bracket::{Comparison, Reading};
 use crate::client::Client;
 use crate::load::schedule::Competition;
-use crate::oracle::schedule::Schedule;
+use crate::oracle::schedule::{Schedule, Task};
 
-/// Competes for the CPUs for `time`; enough to drown what the machine does besides.
-pub fn compare(client: &mut Client, time: Duration) -> Result<Vec<Comparison>> {
+/// How often it is tried on a machine whose other tasks come and go.
+const ATTEMPTS: usize = 5;
+
+/// Competes for the CPUs for `time` and demands that every figure is within `share` of the
+/// kernel's.
+///
+/// A task that ends takes its counters with it, so that the kernel's sums lack what it did.
+/// A disagreement while tasks ended therefore proves nothing, and the load is run again.
+pub fn agree(client: &mut Client, time: Duration, share: f64) -> Result<Vec<Comparison>> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let (comparisons, ended) = compare(client, time)?;
+        let agreed = comparisons
+            .iter()
+            .try_for_each(|comparison| comparison.within(share));
+        match agreed {
+            Ok(()) => return Ok(comparisons),
+            Err(error) if ended == 0 || attempts == ATTEMPTS => {
+                return Err(error).with_context(|| format!("attempt {attempts}"));
+            }
+            Err(error) => eprintln!("again, for {ended} tasks ended meanwhile: {error}"),
+        }
+    }
+}
+
+/// The comparisons, and how many tasks ended between the first reading and the last.
+fn compare(client: &mut Client, time: Duration) -> Result<(Vec<Comparison>, usize)> {
     let processors = std::thread::available_parallelism()?.get();
     let load = Competition::new(2 * processors, processors)?;
     load.run(Duration::from_millis(50));
@@ -19,7 +45,7 @@ pub fn compare(client: &mut Client, time: Duration) -> Result<Vec<Comparison>> {
     let to = Reading::take(client, Schedule::read)?;
     drop(load);
 
-    let against = |what: &str, metric: &str, kind: Option<&str>, of: fn(Gain) -> f64| {
+    let against = |what: &str, metric: &str, kind: Option<&str>, of: fn(Task) -> f64| {
         let label = kind.map(|kind| ("kind", kind));
         Comparison::between(
             what,
@@ -31,23 +57,23 @@ pub fn compare(client: &mut Client, time: Duration) -> Result<Vec<Comparison>> {
     };
     let wait = "geophone_runqueue_wait_seconds";
     let switches = "geophone_runqueue_context_switches_total";
-    Ok(vec![
-        against("run-queue wait", &format!("{wait}_sum"), None, |gain| {
-            gain.wait as f64 * 1e-9
+    let migrations = "geophone_runqueue_migrations_total";
+    let comparisons = vec![
+        against("wait", &format!("{wait}_sum"), None, |task| {
+            task.wait as f64 * 1e-9
         })?,
-        against("waits", &format!("{wait}_count"), None, |gain| {
-            gain.runs as f64
+        against("waits", &format!("{wait}_count"), None, |task| {
+            task.runs as f64
         })?,
-        against("voluntary switches", switches, Some("voluntary"), |gain| {
-            gain.voluntary as f64
+        against("voluntary", switches, Some("voluntary"), |task| {
+            task.voluntary as f64
         })?,
-        against(
-            "involuntary switches",
-            switches,
-            Some("involuntary"),
-            |gain| gain.involuntary as f64,
-        )?,
-    ])
+        against("involuntary", switches, Some("involuntary"), |task| {
+            task.involuntary as f64
+        })?,
+        against("migrations", migrations, None, |task| {
+            task.migrations as f64
+        })?,
+    ];
+    Ok((comparisons, to.after.ended_since(&from.before)))
 }
-
-type Gain = crate::oracle::schedule::Task;

@@ -1,0 +1,213 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::watch;
+use tracing::error;
+
+use super::report::{ModuleReport, ModuleState};
+use super::state::{Progress, State, Swept};
+use super::sweepable::{Buffers, Sweepable};
+use super::sweeper::{Extra, Pace};
+use crate::introspect::{
+    Families, MODULE_STATE, MODULE_SWEEP_SECONDS, MODULE_SWEPT, PARTIAL, SWEEP_SECONDS,
+    SWEEP_TIMESTAMP, SWEEPS,
+};
+use crate::snapshot::{Family, Snapshot};
+
+/// What both sides of the sweeper hold: the thread, and those who ask.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    pub wake: Condvar,
+    /// Counts complete sweeps; changed under the lock of the state.
+    sweeps: watch::Sender<u64>,
+    pace: Pace,
+    since: SystemTime,
+    /// Of every module, running or not, in the order of exposition.
+    reports: Vec<ModuleReport>,
+    extra: Extra,
+}
+
+impl Shared {
+    pub fn new(reports: Vec<ModuleReport>, pace: Pace, extra: Extra) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            sweeps: watch::Sender::new(0),
+            pace,
+            since: SystemTime::now(),
+            reports,
+            extra,
+        }
+    }
+
+    pub fn reports(&self) -> &[ModuleReport] {
+        &self.reports
+    }
+
+    pub fn sweeps(&self) -> watch::Receiver<u64> {
+        self.sweeps.subscribe()
+    }
+
+    /// No step under the lock leaves the state half changed, so a poisoned one is whole.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last sweep if it is young enough; if not, sees to it that one is made.
+    pub fn recent_or_ask(&self) -> Option<Arc<Snapshot>> {
+        let mut state = self.state();
+        if let Some((at, last)) = &state.last
+            && at.elapsed() < self.pace.min_interval
+        {
+            return Some(Arc::clone(last));
+        }
+        if state.running.is_none() {
+            state.wanted = true;
+            self.wake.notify_all();
+        }
+        None
+    }
+
+    /// The last sweep if it is a later one than number `seen`; if not, what the one that
+    /// runs has read so far.
+    pub fn newer_or_partial(&self, seen: u64) -> Arc<Snapshot> {
+        // Assembled under the lock, as whole snapshots are: so no counter of a snapshot is
+        // less than in one that was given out before.
+        let mut state = self.state();
+        if let Some((_, last)) = &state.last
+            && *self.sweeps.borrow() > seen
+        {
+            return Arc::clone(last);
+        }
+        state.partial += 1;
+        let (taken, done) = match &state.running {
+            Some(progress) => (progress.taken, &progress.done[..]),
+            None => (SystemTime::now(), &[][..]),
+        };
+        Arc::new(self.assemble(taken, done, Families::new(self.since), state.partial))
+    }
+
+    /// Sweeps until it shall stop, when someone asks and at every interval.
+    pub fn run<M: Sweepable>(&self, mut modules: Vec<M>) {
+        let mut buffers = Buffers::default();
+        loop {
+            let started = Instant::now();
+            if !self.sweep(&mut modules, &mut buffers) || !self.sleep(started) {
+                return;
+            }
+        }
+    }
+
+    pub fn end(&self) {
+        self.state().ended = true;
+        self.wake.notify_all();
+    }
+
+    /// False when it shall stop; then the sweep is abandoned.
+    fn sweep<M: Sweepable>(&self, modules: &mut [M], buffers: &mut Buffers) -> bool {
+        let started = Instant::now();
+        let taken = SystemTime::now();
+        let mut state = self.state();
+        state.wanted = false;
+        state.running = Some(Progress::new(taken));
+        drop(state);
+        let mut own = Families::new(self.since);
+        for module in modules {
+            let swept = read(module, taken, buffers, &mut own);
+            let mut state = self.state();
+            if state.stopping {
+                return false;
+            }
+            if let Some(progress) = &mut state.running {
+                progress.done.push(swept);
+            }
+        }
+        own.gauge(&SWEEP_SECONDS, &[], started.elapsed().as_secs_f64());
+        own.counter(&SWEEPS, &[], *self.sweeps.borrow() + 1);
+        let mut state = self.state();
+        let done = state.running.take().map(|progress| progress.done);
+        let snapshot = self.assemble(taken, &done.unwrap_or_default(), own, state.partial);
+        state.last = Some((Instant::now(), Arc::new(snapshot)));
+        self.sweeps.send_modify(|sweeps| *sweeps += 1);
+        !state.stopping
+    }
+
+    /// Returns when a sweep is due that follows the one begun at `started`; false when there
+    /// shall be none.
+    fn sleep(&self, started: Instant) -> bool {
+        let mut state = self.state();
+        loop {
+            if state.stopping {
+                return false;
+            }
+            let left = self.pace.interval.saturating_sub(started.elapsed());
+            if state.wanted || left.is_zero() {
+                return true;
+            }
+            let woken = self.wake.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn assemble(&self, taken: SystemTime, done: &[Swept], own: Families, partial: u64) -> Snapshot {
+        let read = done.iter().filter_map(|swept| swept.families.as_ref());
+        let mut families: Vec<Arc<Family>> = read.flatten().cloned().collect();
+        let mut late = Vec::new();
+        let mut states = Families::new(self.since);
+        for report in &self.reports {
+            for state in ModuleState::ALL {
+                let is = f64::from(u8::from(report.state == state));
+                states.gauge(&MODULE_STATE, &[&report.name, state.as_str()], is);
+            }
+            if !matches!(report.state, ModuleState::Active | ModuleState::Degraded) {
+                continue;
+            }
+            let swept = done.iter().find(|swept| swept.module == report.name);
+            let read = swept.is_some_and(|swept| swept.families.is_some());
+            states.gauge(&MODULE_SWEPT, &[&report.name], f64::from(u8::from(read)));
+            match swept {
+                Some(swept) => states.gauge(&MODULE_SWEEP_SECONDS, &[&report.name], swept.seconds),
+                None => late.push(report.name.clone()),
+            }
+        }
+        states.counter(&PARTIAL, &[], partial);
+        let since_epoch = taken.duration_since(SystemTime::UNIX_EPOCH);
+        let since_epoch = since_epoch.unwrap_or_default();
+        states.gauge(&SWEEP_TIMESTAMP, &[], since_epoch.as_secs_f64());
+        families.extend(states.finish());
+        families.extend(own.finish());
+        families.extend((self.extra)());
+        Snapshot {
+            taken,
+            families,
+            late,
+        }
+    }
+}
+
+/// Reads one module and what it says of itself. Where panics unwind, one costs that module
+/// this sweep, and no other module anything.
+fn read<M: Sweepable>(
+    module: &mut M,
+    taken: SystemTime,
+    buffers: &mut Buffers,
+    own: &mut Families,
+) -> Swept {
+    let started = Instant::now();
+    let swept = catch_unwind(AssertUnwindSafe(|| {
+        let families = module.sweep(taken, buffers);
+        let seconds = started.elapsed().as_secs_f64();
+        module.introspect(own);
+        (families, seconds)
+    }));
+    let (families, seconds) = swept.unwrap_or_else(|_| {
+        error!(module = %module.name(), "the sweep of this module panicked: please report it");
+        (None, started.elapsed().as_secs_f64())
+    });
+    Swept {
+        module: module.name().to_owned(),
+        families,
+        seconds,
+    }
+}

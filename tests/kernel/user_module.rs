@@ -1,0 +1,95 @@
+//! The worked example of docs/modules.md: a pair in a directory that the configuration names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use geophone_test_support::daemon::Daemon;
+use geophone_test_support::process::{Ended, run_to_end};
+use geophone_test_support::scenario::softirq::compare;
+
+use crate::{BINARY, geophone, turn};
+
+const MODULE: &str = "softirq";
+const CONNECTIONS: usize = 200;
+const BYTES: usize = 16 << 20;
+
+/// Without exact accounting the kernel's figure is a sample of some hundred ticks, to which
+/// the tick's own softirqs are invisible; ours has the interrupts between entry and exit.
+const DURATION_SHARE: f64 = 0.5;
+
+/// `config/modules`, as shipped.
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/modules")
+}
+
+fn start(directory: &Path) -> Daemon {
+    let key = format!("module_dirs = [{directory:?}]\n");
+    geophone(&[MODULE]).configuration(&key).start().unwrap()
+}
+
+fn check(directory: &Path) -> Ended {
+    let mut command = Command::new(BINARY);
+    command.arg("check").arg("--module-dir").arg(directory);
+    run_to_end(&mut command, Duration::from_secs(5)).unwrap()
+}
+
+#[test]
+fn the_shipped_modules_pass_the_check() {
+    let Ended { status, said } = check(&shipped());
+    assert!(status.success(), "{said}");
+    assert!(said.contains("softirq auto"), "{said}");
+}
+
+#[test]
+fn a_module_without_its_object_fails_the_check() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = directory.path().join("softirq.toml");
+    fs::copy(shipped().join("softirq.toml"), manifest).unwrap();
+    let Ended { status, said } = check(directory.path());
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("softirq.o"), "{said}");
+}
+
+#[test]
+fn softirqs_agree_with_the_kernels_counts_and_time() {
+    let Some(_turn) = turn() else { return };
+    let daemon = start(&shipped());
+    let outcome = compare(&mut daemon.client().unwrap(), CONNECTIONS, BYTES).unwrap();
+    assert_eq!(outcome.invented, [""; 0]);
+    for comparison in &outcome.runs {
+        println!("{comparison}");
+        comparison.equal(1.0).unwrap();
+    }
+    assert!(
+        outcome.runs.iter().any(|it| it.what.contains("net_rx")),
+        "the loopback has no traffic"
+    );
+    println!("{}", outcome.duration);
+    outcome.duration.within(DURATION_SHARE).unwrap();
+}
+
+#[test]
+fn the_fall_backs_count_the_same() {
+    let Some(_turn) = turn() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
+    let lines = manifest.lines().filter(|line| !line.contains("\"tp_btf\""));
+    let manifest: String = lines.map(|line| format!("{line}\n")).collect();
+    fs::write(directory.path().join("softirq.toml"), manifest).unwrap();
+    let object = directory.path().join("softirq.o");
+    fs::copy(shipped().join("softirq.o"), object).unwrap();
+
+    let daemon = start(directory.path());
+    assert!(
+        daemon.log().contains("raw_tp/softirq_exit"),
+        "{}",
+        daemon.log()
+    );
+    let outcome = compare(&mut daemon.client().unwrap(), 20, BYTES).unwrap();
+    assert_eq!(outcome.invented, [""; 0]);
+    for comparison in &outcome.runs {
+        comparison.equal(1.0).unwrap();
+    }
+}
