@@ -13,7 +13,7 @@ fn waits_switches_and_migrations_agree_with_the_sums_over_all_tasks() {
     let Some(_turn) = turn() else { return };
     let daemon = geophone(&["runqueue"]).start().unwrap();
     let mut client = daemon.client().unwrap();
-    for comparison in agree(&mut client, Duration::from_secs(3), SHARE).unwrap() {
+    for comparison in agree(&mut client, Duration::from_secs(2), SHARE).unwrap() {
         println!("{comparison}");
     }
 }

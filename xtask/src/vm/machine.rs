@@ -10,6 +10,11 @@ use anyhow::{Context, Result, bail};
 /// `quiet` keeps the kernel's messages from tearing the results apart; errors still show.
 const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet random.trust_cpu=on -- guest";
 
+/// All CPUs of a machine in one thread: with a thread for each, one may still run what
+/// another has just patched in the kernel's text, and the kernel patches itself whenever a
+/// tracepoint is switched on.
+const EMULATION: &str = "tcg,thread=single";
+
 pub struct Machine {
     pub image: PathBuf,
     pub file_system: PathBuf,
@@ -26,7 +31,7 @@ impl Machine {
         let mut process = Command::new("qemu-system-x86_64")
             .args([
                 "-accel",
-                "tcg",
+                EMULATION,
                 "-m",
                 "1024",
                 "-smp",

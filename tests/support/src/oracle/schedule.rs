@@ -23,6 +23,8 @@ pub struct Task {
 #[derive(Debug, Clone, Default)]
 pub struct Schedule {
     tasks: HashMap<u32, Task>,
+    /// Tasks begun since boot (`processes` in `/proc/stat`).
+    forks: u64,
 }
 
 impl Schedule {
@@ -37,7 +39,9 @@ impl Schedule {
                 }
             }
         }
-        Ok(Self { tasks })
+        let stat = fs::read_to_string("/proc/stat").context("/proc/stat")?;
+        let forks = value(&stat, "processes").context("no processes in /proc/stat")?;
+        Ok(Self { tasks, forks })
     }
 
     /// What the tasks of `self` have gained since `earlier`; a new one counts from nothing,
@@ -55,10 +59,13 @@ impl Schedule {
         total
     }
 
-    /// How many tasks of `earlier` are no more.
-    pub fn ended_since(&self, earlier: &Self) -> usize {
-        let gone = |id: &&u32| !self.tasks.contains_key(id);
-        earlier.tasks.keys().filter(gone).count()
+    /// How many tasks have begun since `earlier` or ended.
+    pub fn changes_since(&self, earlier: &Self) -> u64 {
+        let gone = earlier
+            .tasks
+            .keys()
+            .filter(|id| !self.tasks.contains_key(*id));
+        self.forks.saturating_sub(earlier.forks) + gone.count() as u64
     }
 }
 
@@ -105,12 +112,9 @@ mod tests {
             runs,
             ..Task::default()
         };
-        let earlier = Schedule {
-            tasks: [(1, task(10, 1)), (2, task(50, 5))].into(),
-        };
-        let later = Schedule {
-            tasks: [(1, task(30, 4)), (3, task(7, 1))].into(),
-        };
+        let schedule = |tasks| Schedule { tasks, forks: 0 };
+        let earlier = schedule([(1, task(10, 1)), (2, task(50, 5))].into());
+        let later = schedule([(1, task(30, 4)), (3, task(7, 1))].into());
         assert_eq!(later.since(&earlier), task(27, 4));
     }
 

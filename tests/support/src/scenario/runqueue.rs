@@ -10,33 +10,34 @@ use crate::load::schedule::Competition;
 use crate::oracle::schedule::{Schedule, Task};
 
 /// How often it is tried on a machine whose other tasks come and go.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 10;
 
 /// Competes for the CPUs for `time` and demands that every figure is within `share` of the
 /// kernel's.
 ///
 /// A task that ends takes its counters with it, so that the kernel's sums lack what it did.
-/// A disagreement while tasks ended therefore proves nothing, and the load is run again.
+/// A disagreement while tasks came and went therefore proves nothing, and the load is run
+/// again.
 pub fn agree(client: &mut Client, time: Duration, share: f64) -> Result<Vec<Comparison>> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let (comparisons, ended) = compare(client, time)?;
+        let (comparisons, others) = compare(client, time)?;
         let agreed = comparisons
             .iter()
             .try_for_each(|comparison| comparison.within(share));
         match agreed {
             Ok(()) => return Ok(comparisons),
-            Err(error) if ended == 0 || attempts == ATTEMPTS => {
+            Err(error) if others == 0 || attempts == ATTEMPTS => {
                 return Err(error).with_context(|| format!("attempt {attempts}"));
             }
-            Err(error) => eprintln!("again, for {ended} tasks ended meanwhile: {error}"),
+            Err(error) => eprintln!("again, for {others} tasks came or went meanwhile: {error}"),
         }
     }
 }
 
-/// The comparisons, and how many tasks ended between the first reading and the last.
-fn compare(client: &mut Client, time: Duration) -> Result<(Vec<Comparison>, usize)> {
+/// The comparisons, and how many tasks came or went between the first reading and the last.
+fn compare(client: &mut Client, time: Duration) -> Result<(Vec<Comparison>, u64)> {
     let processors = std::thread::available_parallelism()?.get();
     let load = Competition::new(2 * processors, processors)?;
     load.run(Duration::from_millis(50));
@@ -75,5 +76,5 @@ fn compare(client: &mut Client, time: Duration) -> Result<(Vec<Comparison>, usiz
             task.migrations as f64
         })?,
     ];
-    Ok((comparisons, to.after.ended_since(&from.before)))
+    Ok((comparisons, to.after.changes_since(&from.before)))
 }
