@@ -15,7 +15,7 @@ use super::running::{RunningModule, SweptMap};
 use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
-use crate::kernel::{self, LoadError, Loader, MapError};
+use crate::kernel::{self, LoadError, Loader, MapError, MapHandle};
 use crate::module::{Discovery, Key, KeySource, Manifest, Metric, Module};
 
 /// Why a module does not run at all.
