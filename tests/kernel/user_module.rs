@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use geophone_test_support::bracket::Comparison;
 use geophone_test_support::daemon::Daemon;
 use geophone_test_support::process::{Ended, run_to_end};
 use geophone_test_support::scenario::softirq::compare;
@@ -19,13 +20,17 @@ const BYTES: usize = 16 << 20;
 /// the tick's own softirqs are invisible; ours has the interrupts between entry and exit.
 const DURATION_SHARE: f64 = 0.5;
 
+/// Ours is never more than the kernel's. On a host that keeps tracing programs out of one of
+/// its processes it was less by up to ten softirqs a second, those that interrupted it.
+const UNSEEN: f64 = 40.0;
+
 /// `config/modules`, as shipped.
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/modules")
 }
 
 fn start(directory: &Path) -> Daemon {
-    let key = format!("module_dirs = [{directory:?}]\n");
+    let key = format!("module_dirs = ['{}']\n", directory.display());
     geophone(&[MODULE]).configuration(&key).start().unwrap()
 }
 
@@ -60,11 +65,12 @@ fn softirqs_agree_with_the_kernels_counts_and_time() {
     assert_eq!(outcome.invented, [""; 0]);
     for comparison in &outcome.runs {
         println!("{comparison}");
-        comparison.equal(1.0).unwrap();
+        comparison.nearly_equal(UNSEEN).unwrap();
     }
+    let traffic = |it: &Comparison| it.what.contains("net_rx") && it.ours > 100.0 * UNSEEN;
     assert!(
-        outcome.runs.iter().any(|it| it.what.contains("net_rx")),
-        "the loopback has no traffic"
+        outcome.runs.iter().any(traffic),
+        "the loopback has hardly any traffic"
     );
     println!("{}", outcome.duration);
     outcome.duration.within(DURATION_SHARE).unwrap();
@@ -76,7 +82,7 @@ fn the_fall_backs_count_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
     let lines = manifest.lines().filter(|line| !line.contains("\"tp_btf\""));
-    let manifest: String = lines.map(|line| format!("{line}\n")).collect();
+    let manifest = lines.collect::<Vec<_>>().join("\n");
     fs::write(directory.path().join("softirq.toml"), manifest).unwrap();
     let object = directory.path().join("softirq.o");
     fs::copy(shipped().join("softirq.o"), object).unwrap();
@@ -90,6 +96,6 @@ fn the_fall_backs_count_the_same() {
     let outcome = compare(&mut daemon.client().unwrap(), 20, BYTES).unwrap();
     assert_eq!(outcome.invented, [""; 0]);
     for comparison in &outcome.runs {
-        comparison.equal(1.0).unwrap();
+        comparison.nearly_equal(UNSEEN).unwrap();
     }
 }
