@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod argument;
+pub mod bounded;
 pub mod declare;
 pub mod observe;
 pub mod options;

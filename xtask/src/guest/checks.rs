@@ -23,6 +23,9 @@ const MODULES: [&str; 3] = ["runqueue", "block_io", "tcp"];
 /// software emulation.
 const SCHEDULE_SHARE: f64 = 0.05;
 
+/// A verifier that refuses a program on some old kernel is heard in full.
+const DEBUG: &str = "[log]\nlevel = \"debug\"\n";
+
 /// A scenario on the running daemon.
 type Scenario = fn(&mut Client) -> Result<String>;
 
@@ -42,7 +45,11 @@ pub fn run() -> Result<()> {
     };
     report("loads", loads());
     let before = programs::loaded();
-    match Options::new(DAEMON).address(ADDRESS).start() {
+    match Options::new(DAEMON)
+        .address(ADDRESS)
+        .configuration(DEBUG)
+        .start()
+    {
         Err(error) => report("start", Err(error)),
         Ok(mut daemon) => {
             report("start", Ok(format!("{:.1} s", daemon.start.as_secs_f64())));

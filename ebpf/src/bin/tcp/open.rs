@@ -5,6 +5,7 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::btf_map;
 use geophone_ebpf::Histogram;
 use geophone_ebpf::access::Access;
+use geophone_ebpf::bounded::sum;
 use geophone_ebpf::declare;
 use geophone_ebpf::observe::{add, observe_nanoseconds};
 
@@ -37,7 +38,7 @@ pub unsafe fn attempted<A: Access>(tcp: *const u8) {
     track(tcp, ACTIVE);
     if let Some(record) = OPENS.get_ptr_mut(0) {
         // SAFETY: the caller's tcp_sock; this CPU's own record.
-        let (cell, record) = unsafe { (of_socket::<A>(tcp) * DIRECTIONS + ACTIVE, &mut *record) };
+        let (cell, record) = unsafe { (cell(of_socket::<A>(tcp), ACTIVE), &mut *record) };
         if let Some(opened) = record.opened.get_mut(cell) {
             add(opened, 1);
         }
@@ -63,17 +64,26 @@ fn track(tcp: *const u8, direction: usize) {
     }
 }
 
+/// The place of a family and a direction.
+#[inline(always)]
+fn cell(family: usize, direction: usize) -> usize {
+    sum(family * DIRECTIONS, direction)
+}
+
 /// The handshake is over, for the state `new`. A socket that leaves `SYN_RECV` is passive
 /// unless it was seen to connect.
 #[inline(always)]
 pub unsafe fn decided<A: Access>(tcp: *const u8, untracked_direction: usize, new: u32) {
     let started = find(tcp);
-    let direction = started.map_or(untracked_direction, |started| started.direction);
+    // Known either way: a register that is set on one way only is refused by 6.1 and before.
+    let (since, direction) = started.map_or((0, untracked_direction), |started| {
+        (started.since, started.direction)
+    });
     let Some(record) = OPENS.get_ptr_mut(0) else {
         return;
     };
     // SAFETY: the caller's tcp_sock; this CPU's own record.
-    let (cell, record) = unsafe { (of_socket::<A>(tcp) * DIRECTIONS + direction, &mut *record) };
+    let (cell, record) = unsafe { (cell(of_socket::<A>(tcp), direction), &mut *record) };
     if direction == PASSIVE
         && let Some(opened) = record.opened.get_mut(cell)
     {
@@ -94,8 +104,10 @@ pub unsafe fn decided<A: Access>(tcp: *const u8, untracked_direction: usize, new
     let handshake = if direction == PASSIVE {
         // SAFETY: the caller's tcp_sock.
         u64::from(unsafe { A::read::<u32, _>(&SYN_ACK_RTT, tcp) } >> 3) * 1_000
+    } else if since == 0 {
+        0
     } else {
-        started.map_or(0, |started| now.wrapping_sub(started.since))
+        now.wrapping_sub(since)
     };
     if new == ESTABLISHED
         && handshake != 0
