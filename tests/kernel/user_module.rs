@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use geophone_test_support::bracket::Comparison;
 use geophone_test_support::daemon::Daemon;
-use geophone_test_support::process::{Ended, run_to_end};
+use geophone_test_support::process::{Ended, run_to_end, unconfigured};
 use geophone_test_support::scenario::softirq::compare;
 
 use crate::{BINARY, geophone, turn};
@@ -35,7 +34,7 @@ fn start(directory: &Path) -> Daemon {
 }
 
 fn check(directory: &Path) -> Ended {
-    let mut command = Command::new(BINARY);
+    let mut command = unconfigured(BINARY);
     command.arg("check").arg("--module-dir").arg(directory);
     run_to_end(&mut command, Duration::from_secs(5)).unwrap()
 }
