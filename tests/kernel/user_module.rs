@@ -17,7 +17,7 @@ const BYTES: usize = 16 << 20;
 
 /// Without exact accounting the kernel's figure is a sample of some hundred ticks, to which
 /// the tick's own softirqs are invisible; ours has the interrupts between entry and exit.
-const DURATION_SHARE: f64 = 0.5;
+const DURATION_FACTOR: f64 = 2.0;
 
 /// Ours is never more than the kernel's. Where it was less, it was by up to ten softirqs a
 /// second, those that interrupted one process: see [`Comparison::nearly_equal`].
@@ -96,7 +96,7 @@ fn softirqs_agree_with_the_kernels_counts_and_time() {
         "the loopback has hardly any traffic"
     );
     println!("{}", outcome.duration);
-    outcome.duration.within(DURATION_SHARE).unwrap();
+    outcome.duration.within_factor(DURATION_FACTOR).unwrap();
 }
 
 #[test]

@@ -108,6 +108,21 @@ impl Comparison {
         visible.equal(1.0)
     }
 
+    /// Our figure is between the kernel's divided and multiplied by `factor`: for figures
+    /// that the kernel only samples.
+    pub fn within_factor(&self, factor: f64) -> Result<()> {
+        let (least, most) = self.kernel;
+        ensure!(
+            most > 0.0,
+            "{self}: the load left no trace in the kernel's counter"
+        );
+        ensure!(
+            self.ours <= most * factor && self.ours >= least / factor,
+            "{self}: apart by more than a factor of {factor}"
+        );
+        Ok(())
+    }
+
     /// Our figure differs from the kernel's by at most `share` of it.
     pub fn within(&self, share: f64) -> Result<()> {
         let (least, most) = self.kernel;
