@@ -7,6 +7,7 @@ use geophone::cli::{
 };
 use geophone::config::{Config, ConfigError, Loaded, Sources};
 use geophone::module::Catalogue;
+use geophone::sweep::verify;
 use geophone::{daemon, log};
 
 fn main() -> ExitCode {
@@ -43,10 +44,7 @@ fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
 fn execute(command: &Command, loaded: &Loaded) -> u8 {
     match command {
         Command::Print(_) => EXIT_OK,
-        Command::Check => {
-            println!("{}", render::summary(&loaded.config).trim_end());
-            EXIT_OK
-        }
+        Command::Check => check(loaded),
         Command::Modules { name, format } => modules(name.as_deref(), *format, loaded),
         Command::Doctor { format } => doctor(*format, loaded),
         Command::Run | Command::Collect { .. } => {
@@ -63,6 +61,23 @@ fn execute(command: &Command, loaded: &Loaded) -> u8 {
             result.map_or_else(|error| failure(&error), |()| EXIT_OK)
         }
     }
+}
+
+/// The configuration is right already; the objects must fit their manifests, too.
+fn check(loaded: &Loaded) -> u8 {
+    let mut status = EXIT_OK;
+    for module in loaded.catalogue.iter() {
+        let name = &module.manifest.name;
+        let settings = loaded.config.modules.get(name);
+        if let Some(Err(error)) = settings.map(|settings| verify(module, settings)) {
+            eprintln!("module {name}: {error}");
+            status = EXIT_USAGE;
+        }
+    }
+    if status == EXIT_OK {
+        println!("{}", render::summary(&loaded.config).trim_end());
+    }
+    status
 }
 
 fn modules(name: Option<&str>, format: ModulesFormat, loaded: &Loaded) -> u8 {

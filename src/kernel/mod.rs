@@ -28,7 +28,7 @@ pub use features::{Feature, Standing};
 pub use host::{Host, Lockdown, Mounts};
 pub use load::{
     Alternative, Attach, Attached, KernelBtf, LoadError, Loader, Module, Plan, Program,
-    ProgramPlan, ProgramState,
+    ProgramPlan, ProgramState, verify,
 };
 pub use map::{Entries, Entry, MapError, MapHandle};
 pub use process::{MemoryLimit, memory_limit, release_memory};

@@ -16,6 +16,6 @@ mod tests;
 
 pub use report::{ModuleReport, ModuleState, ProgramReport};
 pub use running::RunningModule;
-pub use start::{StartError, start};
+pub use start::{StartError, start, verify};
 pub use sweepable::{Buffers, Sweepable};
 pub use sweeper::{Extra, Pace, Sweeper};

@@ -35,6 +35,25 @@ pub enum StartError {
     Mismatch(String),
 }
 
+/// Checks a module's object against its manifest, as far as that shows without the kernel.
+///
+/// # Errors
+///
+/// The two disagree, or the object cannot be read.
+pub fn verify(module: &Module, settings: &ModuleConfig) -> Result<(), StartError> {
+    let layouts = layouts(&module.object)?;
+    let binder = Binder {
+        manifest: &module.manifest,
+        settings,
+        layouts: &layouts,
+        cpus: 1,
+        since: SystemTime::UNIX_EPOCH,
+    };
+    binder.maps(&binder.populations())?;
+    let plan = plan(&module.manifest, settings, 1);
+    Ok(kernel::verify(&module.object, &plan)?)
+}
+
 /// Loads a module, attaches its programs and prepares its sweeps.
 ///
 /// # Errors

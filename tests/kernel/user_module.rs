@@ -81,6 +81,20 @@ fn the_page_about_modules_shows_what_is_shipped() {
 }
 
 #[test]
+fn an_object_without_a_named_function_fails_the_check() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
+    let renamed = manifest.replace("function = \"softirq_exit\"", "function = \"softirq_left\"");
+    assert_ne!(renamed, manifest);
+    fs::write(directory.path().join("softirq.toml"), renamed).unwrap();
+    let object = directory.path().join("softirq.o");
+    fs::copy(shipped().join("softirq.o"), object).unwrap();
+    let Ended { status, said } = check(directory.path());
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("softirq_left"), "{said}");
+}
+
+#[test]
 fn softirqs_agree_with_the_kernels_counts_and_time() {
     let Some(_turn) = turn() else { return };
     let daemon = start(&shipped());

@@ -21,7 +21,7 @@ use aya::maps::Map;
 use aya::{Ebpf, EbpfLoader};
 
 use super::declare::{Answers, Declarations};
-use super::layout::layouts;
+use super::layout::{MapLayout, layouts};
 use super::map::{MapError, MapHandle};
 use super::object::Object;
 use super::process::raise_memory_limit;
@@ -116,11 +116,7 @@ impl<'a> Loader<'a> {
         plan: &Plan,
     ) -> Result<(), LoadError> {
         let layouts = layouts(object)?;
-        for (name, _) in &plan.map_entries {
-            if !layouts.contains_key(name) {
-                return Err(LoadError::NoMap(name.clone()));
-            }
-        }
+        check_maps(&layouts, plan)?;
         for name in parsed.map_names() {
             let planned = plan.map_entries.iter().rev().find(|(map, _)| map == name);
             let asked = layouts.get(name).map_or(0, |layout| layout.max_entries);
@@ -200,6 +196,26 @@ impl Program {
             ProgramState::Attached(_) => None,
             ProgramState::Unsupported { reason } | ProgramState::Failed { reason } => Some(reason),
         }
+    }
+}
+
+/// Checks that an object has all that a plan speaks of, as far as that shows without loading.
+///
+/// # Errors
+///
+/// The object cannot be read, or lacks a function, a global or a map of the plan.
+pub fn verify(object: &[u8], plan: &Plan) -> Result<(), LoadError> {
+    let parsed = Object::parse(object)?;
+    check_functions(&Declarations::find(&parsed)?, plan)?;
+    write_globals(&parsed, plan, &mut object.to_vec())?;
+    check_maps(&layouts(object)?, plan)
+}
+
+fn check_maps(layouts: &BTreeMap<String, MapLayout>, plan: &Plan) -> Result<(), LoadError> {
+    let mut planned = plan.map_entries.iter().map(|(name, _)| name);
+    match planned.find(|name| !layouts.contains_key(*name)) {
+        Some(name) => Err(LoadError::NoMap(name.clone())),
+        None => Ok(()),
     }
 }
 
