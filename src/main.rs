@@ -6,7 +6,6 @@ use geophone::cli::{
     self, Command, DoctorFormat, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ModulesFormat, render,
 };
 use geophone::config::{Config, ConfigError, Loaded, Sources};
-use geophone::introspect::TABLE;
 use geophone::module::Catalogue;
 use geophone::{daemon, log};
 
@@ -85,10 +84,7 @@ fn modules(name: Option<&str>, format: ModulesFormat, loaded: &Loaded) -> u8 {
     let text = match format {
         ModulesFormat::Text => render::modules_text(chosen),
         ModulesFormat::Json => render::modules_json(chosen),
-        ModulesFormat::Markdown => {
-            let own: Vec<_> = TABLE.iter().map(|metric| metric.descriptor()).collect();
-            render::modules_markdown(chosen, &own)
-        }
+        ModulesFormat::Markdown => render::modules_markdown(chosen, &daemon::own_metrics()),
     };
     print!("{text}");
     EXIT_OK

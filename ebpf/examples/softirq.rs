@@ -24,7 +24,7 @@ geophone_ebpf::probe_object!();
 option!(SCHEMA: u32 = 3);
 option!(DURATION: u32 = 1);
 
-/// `NR_SOFTIRQS` of include/linux/interrupt.h, the same since 2.6.31. The manifest names them.
+/// `NR_SOFTIRQS` of include/linux/interrupt.h, on every kernel with BTF. The manifest names them.
 const VECTORS: usize = 10;
 
 /// Written by `softirq_entry` alone.

@@ -61,9 +61,9 @@ impl fmt::Display for Diagnosis {
                 Standing::Limited => "limited",
                 Standing::Prohibitive => "MISSING",
             };
-            writeln!(f, "  {mark:<8} {:<18} {}", feature.name, feature.value)?;
+            writeln!(f, "  {mark:<8} {:<24} {}", feature.name, feature.value)?;
             if !feature.remedy.is_empty() {
-                writeln!(f, "  {:<8} {:<18} -> {}", "", "", feature.remedy)?;
+                writeln!(f, "  {:<8} {:<24} -> {}", "", "", feature.remedy)?;
             }
         }
         writeln!(f, "\nmodules")?;

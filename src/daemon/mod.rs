@@ -12,3 +12,13 @@ pub use collect::collect;
 pub use doctor::{Diagnosis, diagnose};
 pub use error::DaemonError;
 pub use run::run;
+
+use crate::snapshot::Descriptor;
+
+/// Every metric that is Geophone's own, for the metric reference.
+pub fn own_metrics() -> Vec<Descriptor> {
+    let own = crate::introspect::TABLE.iter();
+    own.map(|metric| metric.descriptor())
+        .chain(crate::http::descriptors())
+        .collect()
+}

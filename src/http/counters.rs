@@ -165,7 +165,8 @@ impl Drop for InFlight {
     }
 }
 
-fn descriptors() -> [Descriptor; 3] {
+/// The metrics that [`Counters::families`] gives.
+pub fn descriptors() -> [Descriptor; 3] {
     let describe = |name: &str, kind, labels: &[&str], unit: &str, help: &str| Descriptor {
         name: format!("geophone_http_{name}"),
         help: help.to_owned(),

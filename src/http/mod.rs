@@ -19,7 +19,7 @@ mod server;
 mod source;
 mod stop;
 
-pub use counters::Counters;
+pub use counters::{Counters, descriptors};
 pub use limits::Limits;
 pub use listen::BindError;
 pub use server::{Server, ServerConfig};

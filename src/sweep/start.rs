@@ -15,7 +15,7 @@ use super::running::{RunningModule, SweptMap};
 use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
-use crate::kernel::{self, LoadError, Loader, MapError};
+use crate::kernel::{self, LoadError, Loader, MapError, MapHandle};
 use crate::module::{Discovery, Key, KeySource, Manifest, Metric, Module};
 
 /// Why a module does not run at all.
@@ -49,23 +49,25 @@ pub fn start<'a>(
     let manifest = &module.manifest;
     let layouts = layouts(&module.object)?;
     let cpus = kernel::cpus::possible()?;
-    let loaded = loader.load(&module.object, &plan(manifest, settings, cpus.len()))?;
     let since = SystemTime::now();
     let binder = Binder {
         manifest,
         settings,
         layouts: &layouts,
-        loaded: &loaded,
         cpus: cpus.len(),
         since,
     };
-    let populations = binder.populations();
-    let maps = binder.maps(&populations)?;
-    for map in &maps {
-        if let (Some(keyring), Some(handle)) = (&map.keyring, loaded.maps.get(&map.name)) {
-            keyring.create_first(handle)?;
-        }
+    let mut populations: Vec<Population> = binder.populations();
+    let mut maps = binder.maps(&populations)?;
+    let plan = plan(manifest, settings, cpus.len());
+    let loaded = loader.load(&module.object, &plan, |handles| {
+        create_entries(&mut maps, &mut populations, handles, since)
+    })?;
+    for map in &mut maps {
+        map.metrics
+            .retain(|metric| is_fed(manifest, &metric.descriptor.name, &loaded));
     }
+    maps.retain(|map| !map.metrics.is_empty());
     let keyed = maps.iter().filter(|map| {
         map.keyring
             .as_ref()
@@ -79,21 +81,53 @@ pub fn start<'a>(
         folded: folded.collect(),
         module: loaded,
         since,
-        populations: populations
-            .into_iter()
-            .map(|(_, population)| population)
-            .collect(),
+        populations,
         maps,
         cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
         complaint: String::new(),
     })
 }
 
+/// Creates the entries of `other`, and of all that exists now: the first events shall find
+/// their place. What cannot be found or created now is tried again at every sweep.
+fn create_entries(
+    maps: &mut [SweptMap],
+    populations: &mut [Population],
+    handles: &BTreeMap<String, MapHandle>,
+    now: SystemTime,
+) -> Result<(), MapError> {
+    for population in populations.iter_mut() {
+        let _ = population.refresh();
+    }
+    for map in maps {
+        let (Some(keyring), Some(handle)) = (&mut map.keyring, handles.get(&map.name)) else {
+            continue;
+        };
+        keyring.create_first(handle)?;
+        let population = keyring.population();
+        if let Some(population) = population.and_then(|index| populations.get(index)) {
+            let _ = keyring.follow(&population.found.things, handle, now);
+        }
+    }
+    Ok(())
+}
+
+/// Whether every program that feeds a metric is attached: it is exported only then.
+fn is_fed(manifest: &Manifest, metric: &str, loaded: &kernel::Module) -> bool {
+    let attached = |name: &String| {
+        let mut programs = loaded.programs.iter();
+        programs.any(|program| program.name == *name && program.attached().is_some())
+    };
+    let mut metrics = manifest.metrics.iter();
+    metrics
+        .find(|each| each.name == metric)
+        .is_some_and(|each| each.programs.iter().all(attached))
+}
+
 struct Binder<'a> {
     manifest: &'a Manifest,
     settings: &'a ModuleConfig,
     layouts: &'a BTreeMap<String, MapLayout>,
-    loaded: &'a kernel::Module,
     /// Possible CPUs.
     cpus: usize,
     since: SystemTime,
@@ -101,7 +135,7 @@ struct Binder<'a> {
 
 impl Binder<'_> {
     /// One population for each discovered label.
-    fn populations(&self) -> Vec<(Discovery, Population)> {
+    fn populations(&self) -> Vec<Population> {
         let discovered = self.manifest.discovered();
         let wanted = discovered
             .into_iter()
@@ -122,10 +156,7 @@ impl Binder<'_> {
                     .unwrap_or(Filter::All);
                 let limit = limit(self.manifest, &key.label, self.settings, self.cpus);
                 let admit = Box::new(move |text: &str| filter.admits(text));
-                Some((
-                    kind,
-                    Population::new(&key.label, discovery(kind), admit, limit),
-                ))
+                Some(Population::new(&key.label, discovery(kind), admit, limit))
             })
             .collect()
     }
@@ -139,7 +170,7 @@ impl Binder<'_> {
     }
 
     /// Every map that an exported metric is read from.
-    fn maps(&self, populations: &[(Discovery, Population)]) -> Result<Vec<SweptMap>, StartError> {
+    fn maps(&self, populations: &[Population]) -> Result<Vec<SweptMap>, StartError> {
         let mut maps = Vec::new();
         for map in self
             .manifest
@@ -152,7 +183,9 @@ impl Binder<'_> {
                 .metrics
                 .iter()
                 .filter(|metric| metric.map == map.name);
-            let metrics: Vec<&Metric> = metrics.filter(|metric| self.exports(metric)).collect();
+            let metrics: Vec<&Metric> = metrics
+                .filter(|metric| self.settings.wants(metric.when.as_deref()))
+                .collect();
             if metrics.is_empty() {
                 continue;
             }
@@ -174,21 +207,12 @@ impl Binder<'_> {
         Ok(maps)
     }
 
-    /// A metric is exported only while every program that feeds it is attached.
-    fn exports(&self, metric: &Metric) -> bool {
-        let attached = |name: &String| {
-            let mut programs = self.loaded.programs.iter();
-            programs.any(|program| program.name == *name && program.attached().is_some())
-        };
-        self.settings.wants(metric.when.as_deref()) && metric.programs.iter().all(attached)
-    }
-
     fn keyring(
         &self,
         keys: &[Key],
         map: &str,
         layout: &MapLayout,
-        populations: &[(Discovery, Population)],
+        populations: &[Population],
     ) -> Result<Keyring, StartError> {
         if keys.len() != layout.key.len() {
             return Err(StartError::Mismatch(format!(
@@ -219,9 +243,7 @@ impl Binder<'_> {
                     PartKind::Values(values.iter().map(|value| value.as_str().into()).collect())
                 }
                 KeySource::Discovered { .. } => {
-                    let index = populations
-                        .iter()
-                        .position(|(_, each)| each.label == key.label);
+                    let index = populations.iter().position(|each| each.label == key.label);
                     PartKind::Discovered(index.unwrap_or(usize::MAX))
                 }
             };

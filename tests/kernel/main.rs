@@ -8,9 +8,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod block_io;
+mod cgroup;
 mod lifecycle;
+mod options;
+mod page;
+mod partition;
 mod refusals;
 mod runqueue;
+mod series;
 mod tcp;
 mod user_module;
 

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use geophone_test_support::bracket::Comparison;
 use geophone_test_support::daemon::Daemon;
-use geophone_test_support::process::{Ended, run_to_end};
+use geophone_test_support::process::{Ended, run_to_end, unconfigured};
 use geophone_test_support::scenario::softirq::compare;
 
 use crate::{BINARY, geophone, turn};
@@ -20,8 +19,8 @@ const BYTES: usize = 16 << 20;
 /// the tick's own softirqs are invisible; ours has the interrupts between entry and exit.
 const DURATION_SHARE: f64 = 0.5;
 
-/// Ours is never more than the kernel's. On a host that keeps tracing programs out of one of
-/// its processes it was less by up to ten softirqs a second, those that interrupted it.
+/// Ours is never more than the kernel's. Where it was less, it was by up to ten softirqs a
+/// second, those that interrupted one process: see [`Comparison::nearly_equal`].
 const UNSEEN: f64 = 40.0;
 
 /// `config/modules`, as shipped.
@@ -35,7 +34,7 @@ fn start(directory: &Path) -> Daemon {
 }
 
 fn check(directory: &Path) -> Ended {
-    let mut command = Command::new(BINARY);
+    let mut command = unconfigured(BINARY);
     command.arg("check").arg("--module-dir").arg(directory);
     run_to_end(&mut command, Duration::from_secs(5)).unwrap()
 }
@@ -55,6 +54,30 @@ fn a_module_without_its_object_fails_the_check() {
     let Ended { status, said } = check(directory.path());
     assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("softirq.o"), "{said}");
+}
+
+/// The code blocks of one section of docs/modules.md, as one text.
+fn blocks(section: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/modules.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    let section = rest.split("\n## ").next().unwrap();
+    let blocks = section.split("\n```").skip(1).step_by(2);
+    let blocks: Vec<&str> = blocks
+        .filter_map(|it| it.split_once('\n'))
+        .map(|it| it.1)
+        .collect();
+    blocks.join("\n\n") + "\n"
+}
+
+#[test]
+fn the_page_about_modules_shows_what_is_shipped() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = fs::read_to_string(root.join("ebpf/examples/softirq.rs")).unwrap();
+    assert_eq!(blocks("The program"), source);
+    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
+    let (_comment, manifest) = manifest.split_once('\n').unwrap();
+    assert_eq!(blocks("The manifest"), manifest);
 }
 
 #[test]

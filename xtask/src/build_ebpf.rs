@@ -143,10 +143,10 @@ impl Toolchain {
         let rustc = std::env::var("GEOPHONE_EBPF_RUSTC").unwrap_or_else(|_| RUSTC.into());
         let cargo = std::env::var("GEOPHONE_EBPF_CARGO").unwrap_or_else(|_| CARGO.into());
         let version = first_line(Command::new(&rustc).arg("--version")).with_context(|| {
-            format!("no eBPF compiler at {rustc}: run `cargo xtask setup-ebpf` (Debian 12)")
+            format!("no eBPF compiler at {rustc}: run `ebpf/setup-debian.sh` (Debian 12)")
         })?;
         let linker = first_line(Command::new("bpf-linker").arg("--version"))
-            .context("no bpf-linker: run `cargo xtask setup-ebpf` (Debian 12)")?;
+            .context("no bpf-linker: run `ebpf/setup-debian.sh` (Debian 12)")?;
         Ok(Self {
             rustc,
             cargo,

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use geophone::{cli::render, config, introspect, module::Catalogue};
+use geophone::{cli::render, config, daemon, module::Catalogue};
 
 /// Write what is generated from the manifests: config/geophone.toml and docs/metrics.md
 #[derive(clap::Args)]
@@ -17,10 +17,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         Ok(catalogue) => catalogue,
         Err(problems) => bail!(render::mistakes(&problems)),
     };
-    let own: Vec<_> = introspect::TABLE
-        .iter()
-        .map(|own| own.descriptor())
-        .collect();
+    let own = daemon::own_metrics();
     let modules = catalogue.iter().map(|module| &**module);
     let files = [
         ("config/geophone.toml", config::reference(&catalogue)),

@@ -77,7 +77,14 @@ impl<'a> Loader<'a> {
     /// Loads an object and attaches its programs. A program that does not load or attach
     /// costs only itself; an error here is one of the object or the plan, or means that
     /// nothing at all can be loaded.
-    pub fn load(&mut self, object: &'a [u8], plan: &Plan) -> Result<Module, LoadError> {
+    ///
+    /// `prepare` gets the maps before any program can count into them.
+    pub fn load(
+        &mut self,
+        object: &'a [u8],
+        plan: &Plan,
+        prepare: impl FnOnce(&BTreeMap<String, MapHandle>) -> Result<(), MapError>,
+    ) -> Result<Module, LoadError> {
         let parsed = Object::parse(object)?;
         let declarations = Declarations::find(&parsed)?;
         check_functions(&declarations, plan)?;
@@ -89,6 +96,7 @@ impl<'a> Loader<'a> {
 
         let mut ebpf = self.loader.load(&patched)?;
         let maps = handles(&ebpf, &parsed)?;
+        prepare(&maps)?;
         let programs = plan
             .programs
             .iter()

@@ -28,7 +28,7 @@ fn plan(alternatives: &[Alternative]) -> Plan {
 
 fn load(object: &[u8], plan: &Plan) -> Result<Module, LoadError> {
     let kernel = KernelBtf::open(None).unwrap();
-    Loader::new(&kernel)?.load(object, plan)
+    Loader::new(&kernel)?.load(object, plan, |_| Ok(()))
 }
 
 /// The state of the only program.

@@ -97,9 +97,9 @@ impl Comparison {
         Ok(())
     }
 
-    /// As [`Comparison::equal`], but up to `unseen` runs may be missing: some hosts keep
-    /// tracing programs out of some processes, and what interrupts those is not even counted
-    /// as missed.
+    /// As [`Comparison::equal`], but up to `unseen` runs may be missing: a host has been seen
+    /// where what interrupts a certain process reaches no eBPF program, though ftrace has it,
+    /// and is not counted as missed either.
     pub fn nearly_equal(&self, unseen: f64) -> Result<()> {
         let visible = Self {
             missed: self.missed + unseen,

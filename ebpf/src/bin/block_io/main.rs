@@ -234,8 +234,13 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     if PARTITIONS.load() != 0 {
         // SAFETY: the request that completes.
         let partition = unsafe { partition::<A>(request) };
-        let key = RequestKey { device: partition, operation: key.operation };
-        if let Some(record) = BLOCK_IO_PARTITION.get_ptr_mut(key) {
+        let of = |device| RequestKey { device, operation: key.operation };
+        let mut record = BLOCK_IO_PARTITION.get_ptr_mut(of(partition));
+        // A request to the whole disk is accounted to the disk itself.
+        if record.is_none() && partition != 0 && partition != device {
+            record = BLOCK_IO_PARTITION.get_ptr_mut(of(OTHER));
+        }
+        if let Some(record) = record {
             // SAFETY: this CPU's own record.
             let record = unsafe { &mut *record };
             observe_nanoseconds(&mut record.duration, now.wrapping_sub(start), SCHEMA.load());

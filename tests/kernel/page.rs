@@ -1,0 +1,104 @@
+//! The page as a whole: what holds for every metric on it.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use geophone_test_support::client::Client;
+use geophone_test_support::daemon::Options;
+use geophone_test_support::load::disk::write_and_read;
+use geophone_test_support::loop_device::LoopDevice;
+
+use crate::{BINARY, turn};
+
+/// Every option that adds series.
+const ALL: &str = "[modules.runqueue]\nper_cpu = true\nper_cgroup = true\n\
+                   [modules.block_io]\npartitions = true\n";
+
+fn page(client: &mut Client) -> String {
+    let response = client.get("/metrics").unwrap();
+    assert_eq!(response.status, 200);
+    String::from_utf8(response.body).unwrap()
+}
+
+/// Counters and the parts of histograms, by series.
+fn growing(page: &str) -> HashMap<&str, f64> {
+    let ends = ["_total", "_count", "_sum", "_bucket"];
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let samples = lines.filter_map(|line| line.rsplit_once(' '));
+    let growing = samples.filter(|(series, _)| {
+        let name = series.split('{').next().unwrap_or_default();
+        ends.iter().any(|end| name.ends_with(end))
+    });
+    growing
+        .map(|(series, value)| (series, value.parse().unwrap()))
+        .collect()
+}
+
+#[test]
+fn nothing_that_grows_ever_shrinks() {
+    let Some(_turn) = turn() else { return };
+    let device = LoopDevice::new(8 << 20).unwrap();
+    let daemon = Options::new(BINARY).configuration(ALL).start().unwrap();
+    let mut clients = [daemon.client().unwrap(), daemon.client().unwrap()];
+    let mut last = page(&mut clients[0]);
+    for round in 0..60 {
+        write_and_read(&device.path(), 20, 16 << 10, 2).unwrap();
+        let page = page(&mut clients[round % 2]);
+        let now = growing(&page);
+        for (series, value) in growing(&last) {
+            // A CPU hotplugged, a cgroup gone: then the series is gone as a whole.
+            if let Some(now) = now.get(series) {
+                assert!(*now >= value, "{series}: {now} after {value}");
+            }
+        }
+        last = page;
+    }
+}
+
+#[test]
+fn promtool_has_nothing_to_say() {
+    let Some(_turn) = turn() else { return };
+    let Some(promtool) = promtool() else { return };
+    for configuration in ["", ALL] {
+        let options = Options::new(BINARY).configuration(configuration);
+        let daemon = options.start().unwrap();
+        let page = page(&mut daemon.client().unwrap());
+        let mut child = Command::new(&promtool)
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(page.as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(output.status.success() && said.is_empty(), "{said}");
+    }
+}
+
+/// None, with a notice, where Prometheus is not installed.
+fn promtool() -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places =
+        std::env::split_paths(&path).map(|place: std::path::PathBuf| place.join("promtool"));
+    let found = places.find(|place: &std::path::PathBuf| Path::is_file(place));
+    if found.is_none() {
+        let required = std::env::var("GEOPHONE_REQUIRE_PROMETHEUS");
+        assert_ne!(
+            required.as_deref(),
+            Ok("1"),
+            "there is no promtool on the path"
+        );
+        eprintln!("SKIPPED: there is no promtool on the path");
+    }
+    found
+}
