@@ -1,4 +1,4 @@
-use geophone_test_support::scenario::tcp::{connections, retransmissions};
+use geophone_test_support::scenario::tcp::{connections, refusals, retransmissions};
 
 use crate::{geophone, turn};
 
@@ -8,6 +8,17 @@ fn connections_and_resets_equal_the_kernels() {
     let daemon = geophone(&["tcp"]).start().unwrap();
     let comparisons = connections(&mut daemon.client().unwrap(), 100).unwrap();
     for comparison in comparisons {
+        println!("{comparison}");
+        comparison.equal(1.0).unwrap();
+    }
+}
+
+#[test]
+fn refused_connections_equal_the_kernels() {
+    let Some(_turn) = turn() else { return };
+    let daemon = geophone(&["tcp"]).start().unwrap();
+    let refusals = refusals(&mut daemon.client().unwrap(), 100).unwrap();
+    for comparison in [refusals.failed, refusals.received, refusals.sent] {
         println!("{comparison}");
         comparison.equal(1.0).unwrap();
     }

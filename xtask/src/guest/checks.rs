@@ -29,10 +29,11 @@ const DEBUG: &str = "[log]\nlevel = \"debug\"\n";
 /// A scenario on the running daemon.
 type Scenario = fn(&mut Client) -> Result<String>;
 
-const SCENARIOS: [(&str, Scenario); 4] = [
+const SCENARIOS: [(&str, Scenario); 5] = [
     ("runqueue", runqueue),
     ("block_io", block_io),
     ("tcp-connections", tcp_connections),
+    ("tcp-refusals", tcp_refusals),
     ("tcp-retransmissions", tcp_retransmissions),
 ];
 
@@ -124,6 +125,17 @@ fn tcp_connections(client: &mut Client) -> Result<String> {
         .iter()
         .try_for_each(|comparison| comparison.equal(1.0))?;
     Ok(join(&comparisons))
+}
+
+fn tcp_refusals(client: &mut Client) -> Result<String> {
+    let refusals = scenario::tcp::refusals(client, 20)?;
+    refusals.failed.equal(1.0)?;
+    refusals.received.equal(1.0)?;
+    // All of them or, on the older kernels, none.
+    if refusals.sent.ours > 0.0 {
+        refusals.sent.equal(1.0)?;
+    }
+    Ok(join(&[refusals.failed, refusals.received, refusals.sent]))
 }
 
 fn tcp_retransmissions(client: &mut Client) -> Result<String> {
