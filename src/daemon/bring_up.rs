@@ -1,4 +1,4 @@
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::{Config, Enabled, Loaded, ModuleConfig};
 use crate::kernel::{KernelBtf, Loader, missing_capabilities, release_memory};
@@ -147,7 +147,7 @@ fn log(report: &ModuleReport, required: bool) {
     let programs = format!("{attached}/{of}");
     match state {
         ModuleState::Active => info!(module = %name, %state, %programs, %hooks, "module active"),
-        ModuleState::Disabled => debug!(module = %name, %state, "module disabled"),
+        ModuleState::Disabled => info!(module = %name, %state, "module disabled"),
         _ if required => {
             error!(module = %name, %state, %programs, %hooks, %reason, "module required, but not active");
         }

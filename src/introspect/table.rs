@@ -99,8 +99,8 @@ own! {
         ("geophone.partial_snapshots", "{snapshot}")
         "Scrapes answered without some module, because its sweep was not done at the scrape's deadline.";
     FOLDED: Counter None "geophone_series_folded_total" ["metric"]
-        ("geophone.series.folded", "{series}")
-        "Things without series of their own for lack of room (max_series), counted anew at each sweep. Their events are in the series other.";
+        ("geophone.series.folded", "{thing}")
+        "Things that found no room for series of their own (max_series, or a full map), counted when they appear. Their events are in the series other.";
     DISCOVERY_ERRORS: Counter None "geophone_discovery_errors_total" ["module", "label"]
         ("geophone.discovery.errors", "{error}")
         "Failed attempts to find out which values a label has.";

@@ -11,6 +11,8 @@ pub struct Population {
     /// How many there is room for in every map that is keyed by it.
     limit: usize,
     pub found: Found,
+    /// Things that passed the limit and are not counted as folded yet.
+    pub newly_left_out: u64,
     pub errors: u64,
 }
 
@@ -22,6 +24,7 @@ impl Population {
             admit,
             limit,
             found: Found::default(),
+            newly_left_out: 0,
             errors: 0,
         }
     }
@@ -35,6 +38,8 @@ impl Population {
     pub fn refresh(&mut self) -> Result<(), DiscoverError> {
         match self.discover.discover(self.limit, &*self.admit) {
             Ok(found) => {
+                let more = found.left_out.saturating_sub(self.found.left_out);
+                self.newly_left_out += more as u64;
                 self.found = found;
                 Ok(())
             }

@@ -132,9 +132,12 @@ impl RunningModule {
             complaints.extend(followed.complaint.map(|error| error.to_string()));
             for metric in &map.metrics {
                 if let Some(folded) = self.folded.get_mut(&metric.descriptor.name) {
-                    *folded += population.found.left_out as u64 + followed.refused;
+                    *folded += population.newly_left_out + followed.refused;
                 }
             }
+        }
+        for population in &mut self.populations {
+            population.newly_left_out = 0;
         }
         complaints
     }

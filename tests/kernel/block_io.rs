@@ -1,3 +1,6 @@
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::scenario::block_io::{compare, until_exported, until_gone};
 
@@ -63,4 +66,56 @@ fn operations_of_a_device_are_there_before_their_first_request() {
             .map(|(label, value)| (*label, value.as_str()));
         assert!(page.sum(COUNT, &labels).is_some(), "{operation}");
     }
+}
+
+/// A flush asks for no data: it is a write without bytes that is never issued itself, with a
+/// flush of the device behind it. The parts of every request must still fit its whole.
+#[test]
+fn flushes_disturb_neither_sizes_nor_the_split() {
+    const WRITES: usize = 50;
+    const BLOCK: usize = 4096;
+    let Some(_turn) = turn() else { return };
+    let device = LoopDevice::new(32 << 20).unwrap();
+    let daemon = geophone(&["block_io"]).start().unwrap();
+    let mut client = daemon.client().unwrap();
+    let name = device.name();
+    until_exported(&mut client, &name).unwrap();
+
+    let mut file = OpenOptions::new().write(true).open(device.path()).unwrap();
+    for _ in 0..WRITES {
+        file.write_all(&[1; BLOCK]).unwrap();
+        file.sync_data().unwrap();
+    }
+    let page = client.metrics().unwrap();
+    let value = |metric: &str, operation: &str| {
+        let labels = [("device", name.as_str()), ("operation", operation)];
+        page.sum(&format!("geophone_block_io_{metric}"), &labels)
+            .unwrap()
+    };
+    assert!(value("duration_seconds_count", "flush") >= WRITES as f64);
+    assert!(
+        value("unsplit_total", "write") > 0.0,
+        "no flush was a write of its own"
+    );
+    for operation in ["read", "write", "flush"] {
+        let split = value("device_seconds_count", operation) + value("unsplit_total", operation);
+        let requests = value("duration_seconds_count", operation);
+        assert!(
+            (split - requests).abs() < 0.5,
+            "{operation}: {split} of {requests}"
+        );
+        let parts = value("queue_seconds_sum", operation) + value("device_seconds_sum", operation);
+        let whole = value("duration_seconds_sum", operation);
+        assert!(
+            parts <= whole * 1.001 + 1e-6,
+            "{operation}: {parts} s in {whole} s"
+        );
+    }
+    let written = value("size_bytes_sum", "write");
+    assert!(((WRITES * BLOCK) as f64 - written).abs() < 0.5, "{written}");
+    let sized = value("size_bytes_count", "write");
+    assert!(
+        sized > 0.0 && written / sized >= 512.0,
+        "{sized} writes with data"
+    );
 }

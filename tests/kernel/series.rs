@@ -85,8 +85,8 @@ fn what_does_not_fit_is_counted_in_other_and_said_to_be() {
     println!("{other}");
     assert!(other.ours + other.missed >= other.kernel.0, "{other}");
 
-    // One thing is left out of every metric at each sweep, and no metric passes its bound.
-    assert!(folded(&to.page) > folded(&from.page));
+    // What is left out is counted once, when it appears, and no metric passes its bound.
+    assert!((folded(&to.page) - folded(&from.page)).abs() < 0.5);
     assert_eq!(to.page.select(COUNT, &[]).count(), 3 * 5);
     let errors = to.page.select("geophone_block_io_errors_total", &[]);
     assert_eq!(errors.count(), 27);

@@ -9,7 +9,9 @@
 //! `last_queued` begins anew; `sched_info_dequeue()` has added what it waited before to
 //! `run_delay`. How much that was tells the difference from `run_delay` at the task's last
 //! run, which is the one number remembered: a plain store into a table by task id, without
-//! insertion or lock. Two tasks whose ids share a place only lose that difference.
+//! insertion or lock. Two tasks whose ids share a place lose that difference; should they
+//! mix up a place by storing at once, a wait longer than the time since the task last ran
+//! shows it.
 
 #![no_std]
 #![no_main]
@@ -32,6 +34,7 @@ declare! {
     LAST_QUEUED = "field task_struct.sched_info.last_queued";
     RUN_DELAY = "field task_struct.sched_info.run_delay";
     PCOUNT = "field task_struct.sched_info.pcount";
+    LAST_ARRIVAL = "field task_struct.sched_info.last_arrival";
     CFS_RQ = "field task_struct.se.cfs_rq";
     RQ = "field cfs_rq.rq";
     CLOCK = "field rq.clock";
@@ -153,7 +156,7 @@ fn switched<A: Access>(context: *mut c_void) -> i32 {
     // The clocks of two CPUs may disagree for a task that has just come.
     let since_queued = (clock.wrapping_sub(queued) as i64).max(0) as u64;
     // SAFETY: next is the task that gets the CPU.
-    let wait = since_queued + unsafe { waited_before::<A>(next, since_queued) };
+    let wait = since_queued + unsafe { waited_before::<A>(next, since_queued, clock) };
     observe_nanoseconds(&mut record.wait, wait, SCHEMA.load());
 
     if PER_CGROUP.load() != 0 && CGROUPS.found() && DEFAULT_CGROUP.found() && KERNFS_NODE.found() {
@@ -166,7 +169,7 @@ fn switched<A: Access>(context: *mut c_void) -> i32 {
 /// How long the task waited on other queues since its last run, and remembers what its
 /// `run_delay` is about to become.
 #[inline(always)]
-unsafe fn waited_before<A: Access>(task: *const u8, since_queued: u64) -> u64 {
+unsafe fn waited_before<A: Access>(task: *const u8, since_queued: u64, clock: u64) -> u64 {
     // SAFETY: the caller's task.
     let (pid, run_delay) = unsafe {
         (
@@ -182,8 +185,15 @@ unsafe fn waited_before<A: Access>(task: *const u8, since_queued: u64) -> u64 {
     let (known, before) = (place.pid == pid, place.run_delay);
     place.pid = pid;
     place.run_delay = run_delay + since_queued;
-    if known && run_delay >= before {
-        return run_delay - before;
+    if known && run_delay == before {
+        return 0;
+    }
+    if known && run_delay > before {
+        // SAFETY: the caller's task.
+        let last_arrival = unsafe { A::read::<u64, _>(&LAST_ARRIVAL, task) };
+        let waited = run_delay - before;
+        let possible = waited + since_queued <= clock.wrapping_sub(last_arrival);
+        return if possible { waited } else { 0 };
     }
     // All of a new task's delay belongs to its first wait.
     // SAFETY: the caller's task.

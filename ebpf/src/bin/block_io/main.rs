@@ -50,6 +50,9 @@ option!(PARTITIONS: u32 = 0);
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
 
+/// Position of the operations that have no name of their own.
+const OTHER_OPERATION: u32 = 4;
+
 /// The key of requests whose device has no entry of its own.
 const OTHER: u32 = u32::MAX;
 
@@ -191,9 +194,6 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
 
     // blk_status_t is one byte; the register above it is not.
     let error = if COMPLETES_WITH_STATUS.holds() { error & 0xff } else { error };
-    if error != 0 {
-        failed(device, status_class(error, COMPLETES_WITH_STATUS.holds()));
-    }
 
     let requests = BLOCK_IO
         .get_ptr_mut(key)
@@ -207,14 +207,20 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
         add(&mut requests.size.sum, u64::from(bytes));
         return 0;
     }
-    // A write with a flush around it completes twice; the kernel, too, counts it when the
-    // whole sequence is done (blk_account_io_done()). Before 6.11 the bit was a macro, 4.
+    // A flush, alone or before a write, carries nothing.
+    if bytes != 0 {
+        observe_bytes(&mut requests.size, u64::from(bytes), SCHEMA.load());
+    }
+    // A write with a flush around it completes twice: its data, then, without bytes, the whole
+    // sequence, which is when the kernel counts it, too (blk_account_io_done()). An error is
+    // reported both times. Before 6.11 the bit was a macro, 4.
     let flush_seq = if FLUSH_SEQ_BIT.found() { FLUSH_SEQ_BIT.get() & 31 } else { 4 };
     if rq_flags & (1 << flush_seq) != 0 && op != OP_FLUSH.get() {
-        add(&mut requests.size.sum, u64::from(bytes));
         return 0;
     }
-    observe_bytes(&mut requests.size, u64::from(bytes), SCHEMA.load());
+    if error != 0 {
+        failed(device, status_class(error, COMPLETES_WITH_STATUS.holds()));
+    }
 
     // SAFETY: the request that completes.
     let start = unsafe { A::read::<u64, _>(&START_TIME, request) };
@@ -229,7 +235,11 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     if SPLIT.load() != 0 {
         // SAFETY: the request that completes.
         let stamped = unsafe { A::read::<u64, _>(&IO_START_TIME, request) };
-        split(key, start, issue_time(stamped, address), now);
+        // What carries nothing and is no flush was never issued: the flush it asked for was.
+        // Passthrough requests, among the other operations, are not stamped on any queue.
+        let stampable = (bytes != 0 || op == OP_FLUSH.get()) && key.operation != OTHER_OPERATION;
+        let issue = issue_time(stamped, address, stampable);
+        split(key, start, if issue < start { 0 } else { issue }, now);
     }
     if PARTITIONS.load() != 0 {
         // SAFETY: the request that completes.
@@ -249,21 +259,26 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     0
 }
 
-/// When the request was handed to the driver; zero if nobody knows.
+/// When the request was handed to the driver; zero if nobody knows. A `stampable` request
+/// without the kernel's stamp begins the keeping of issue times.
 #[inline(always)]
-fn issue_time(stamped: u64, request: u64) -> u64 {
-    if stamped != 0 {
+fn issue_time(stamped: u64, request: u64, stampable: bool) -> u64 {
+    let Some(unstamped) = BLOCK_IO_UNSTAMPED.get_ptr_mut(0) else { return stamped };
+    // SAFETY: the word only ever becomes 1.
+    if unsafe { *unstamped } == 0 {
+        if stamped == 0 && stampable {
+            // SAFETY: every writer writes the same word.
+            unsafe { *unstamped = 1 };
+        }
         return stamped;
     }
+    // Every completion forgets what its issue left: the address will be another request's.
     // SAFETY: the value is copied before anything else can be done to the entry.
     let remembered = unsafe { BLOCK_IO_ISSUED.get(request) }.copied().unwrap_or(0);
     if remembered != 0 {
         let _ = BLOCK_IO_ISSUED.remove(request);
-    } else if let Some(unstamped) = BLOCK_IO_UNSTAMPED.get_ptr_mut(0) {
-        // SAFETY: every writer writes the same word.
-        unsafe { *unstamped = 1 };
     }
-    remembered
+    if stamped != 0 { stamped } else { remembered }
 }
 
 #[inline(always)]
@@ -323,6 +338,6 @@ fn operation(op: u32) -> u32 {
     } else if op == OP_FLUSH.get() {
         3
     } else {
-        4
+        OTHER_OPERATION
     }
 }
