@@ -133,6 +133,12 @@ impl Keyring {
                 known.rank = rank;
                 continue;
             }
+            // Who was refused once is refused again, and asking may take milliseconds: the rest
+            // waits for the next sweep.
+            if followed.refused > 0 {
+                followed.refused += 1;
+                continue;
+            }
             if let Err(error) = self.insert_all(thing.id, map) {
                 // Half a thing would be worse than none: its events go to `other`.
                 let _ = self.delete_all(thing.id, map);
@@ -373,9 +379,9 @@ mod tests {
         // Room for other and for one and a half devices.
         let (mut ring, map) = (ring(), per_cpu_hash(8, 8, 5));
         ring.create_first(&map).unwrap();
-        let found = [device("a", 1), device("b", 2)];
+        let found = [device("a", 1), device("b", 2), device("c", 3)];
         let followed = ring.follow(&found, &map, SystemTime::UNIX_EPOCH);
-        assert_eq!(followed.refused, 1);
+        assert_eq!(followed.refused, 2);
         let complaint = followed.complaint.unwrap().to_string();
         assert!(complaint.contains("the map is full"), "{complaint}");
         assert_eq!(values(&ring, &map), expected([("a", 0), ("other", 0)]));

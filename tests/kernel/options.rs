@@ -33,8 +33,9 @@ fn series_by_cpu_add_up_to_the_series_of_all() {
     let other = RefCell::new(summed.client().unwrap());
     // Both see the same events: what one counts between two scrapes the other counts too.
     let read = || other.borrow_mut().metrics();
-    let from = Reading::take(&mut client, read).unwrap();
     let load = Competition::new(4, 2).unwrap();
+    load.run(Duration::from_millis(300));
+    let from = Reading::take(&mut client, read).unwrap();
     load.run(Duration::from_secs(1));
     drop(load);
     let to = Reading::take(&mut client, read).unwrap();
@@ -46,8 +47,8 @@ fn series_by_cpu_add_up_to_the_series_of_all() {
         .unwrap();
         println!("{both}");
         if metric == SUM {
-            // What tasks waited on the queues they were moved from is known from their second
-            // run on, and the two began to look at different times.
+            // What a task waited on the queues it was moved from is known from its second run
+            // on, and the two began to look at different times.
             both.within(0.02).unwrap();
         } else {
             both.equal(0.0).unwrap();

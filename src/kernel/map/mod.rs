@@ -10,11 +10,17 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use super::cpus;
 use entries::Shape;
 
 use super::sys::{ANY, Cursor, MapFd, NO_EXIST, map_info};
+
+/// How often, and how far apart, to ask for memory that the kernel is about to have.
+const REFILL_TRIES: u32 = 20;
+const REFILL_PAUSE: Duration = Duration::from_millis(1);
 
 const HASH: u32 = 1;
 const ARRAY: u32 = 2;
@@ -280,14 +286,22 @@ impl MapHandle {
 
     /// Creates an entry of zeros on all CPUs. Returns false where there is one already,
     /// which keeps its values.
+    ///
+    /// Since 6.1 the kernel takes new entries from a reserve of a few, which it fills up
+    /// behind our back (kernel/bpf/memalloc.c): what it refuses now it grants a little later.
     pub fn insert_zero(&self, key: &[u8]) -> Result<bool, MapError> {
-        match self
-            .fd
-            .update(key, &vec![0; self.shape.element_size()], NO_EXIST)
-        {
-            Ok(()) => Ok(true),
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(false),
-            Err(error) => Err(self.failed("create an entry")(error)),
+        let zero = vec![0; self.shape.element_size()];
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.fd.update(key, &zero, NO_EXIST) {
+                Ok(()) => return Ok(true),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EEXIST) => return Ok(false),
+                    Some(libc::ENOMEM) if tries < REFILL_TRIES => thread::sleep(REFILL_PAUSE),
+                    _ => return Err(self.failed("create an entry")(error)),
+                },
+            }
         }
     }
 
