@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use geophone_test_support::bracket::Comparison;
 use geophone_test_support::client::Client;
 use geophone_test_support::daemon::{Daemon, Options};
