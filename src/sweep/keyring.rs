@@ -70,29 +70,24 @@ pub struct Meaning {
 impl Keyring {
     /// `since`: when the programs began to count.
     pub fn new(parts: Vec<Part>, key_size: usize, since: SystemTime) -> Self {
-        let other = parts.iter().find_map(|part| match part.kind {
-            PartKind::Discovered(_) => Some(part.all_ones()),
-            PartKind::Values(_) => None,
-        });
-        // Without a discovered part there is one "thing", whose id is in no key.
+        let mut ring = Self {
+            parts,
+            key_size,
+            known: BTreeMap::new(),
+        };
         let known = Known {
             label: OTHER.into(),
             since,
             rank: 0,
         };
-        Self {
-            parts,
-            key_size,
-            known: BTreeMap::from([(other.unwrap_or(0), known)]),
-        }
+        // Without a discovered part there is one "thing", whose id is in no key.
+        ring.known.insert(ring.other().unwrap_or(0), known);
+        ring
     }
 
     /// The index of the population that the keys follow.
     pub fn population(&self) -> Option<usize> {
-        self.parts.iter().find_map(|part| match part.kind {
-            PartKind::Discovered(index) => Some(index),
-            PartKind::Values(_) => None,
-        })
+        self.discovered().map(|(_, population)| population)
     }
 
     /// Creates the entries that exist from the start: all without a discovered part, and
@@ -195,8 +190,15 @@ impl Keyring {
     }
 
     fn other(&self) -> Option<u64> {
-        let discovered = |part: &&Part| matches!(part.kind, PartKind::Discovered(_));
-        self.parts.iter().find(discovered).map(Part::all_ones)
+        self.discovered().map(|(part, _)| part.all_ones())
+    }
+
+    /// The part that follows a population, of which a key has one at most, and which.
+    fn discovered(&self) -> Option<(&Part, usize)> {
+        self.parts.iter().find_map(|part| match part.kind {
+            PartKind::Discovered(population) => Some((part, population)),
+            PartKind::Values(_) => None,
+        })
     }
 
     fn insert_all(&self, id: u64, map: &MapHandle) -> Result<(), MapError> {
