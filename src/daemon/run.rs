@@ -12,7 +12,7 @@ use super::source::SweepSource;
 use super::statistics::{OnTime, sample};
 use crate::config::{Config, ListenAddress, Loaded};
 use crate::export::prometheus::Exposition;
-use crate::http::{Counters, Limits, Server, ServerConfig};
+use crate::http::{BindError, Counters, Limits, Listeners, Server, ServerConfig};
 use crate::introspect::{
     BUILD_INFO, Families, LOG_MESSAGES, RUN_STATISTICS_SECONDS, process_families,
 };
@@ -35,6 +35,8 @@ pub fn run(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> {
 
 async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> {
     let config = &loaded.config;
+    // A port in use shall be known before anything is attached.
+    let listeners = listen(config)?;
     let modules = bring_up(loaded)?;
     let counters = Arc::new(Counters::default());
     let on = OnTime::default();
@@ -45,13 +47,14 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     };
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
-    let server = Server::bind(
-        &server_config(config, counters),
-        Arc::new(SweepSource::new(sweeper)),
-    )?;
-    for address in server.local_addrs() {
+    for address in listeners.addresses() {
         info!(url = %format_args!("http://{address}{}", config.web.telemetry_path), "serving");
     }
+    let server = Server::new(
+        listeners,
+        &server_config(config, counters),
+        Arc::new(SweepSource::new(sweeper)),
+    );
     let sampling = tokio::spawn(sample(config.statistics, on));
     server.run(stopped()).await.map_err(DaemonError::Runtime)?;
     sampling.abort();
@@ -59,11 +62,14 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     Ok(())
 }
 
-fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {
+fn listen(config: &Config) -> Result<Listeners, BindError> {
     let addresses = config.web.listen_addresses.iter();
     let addresses: Vec<SocketAddr> = addresses.flat_map(ListenAddress::sockets).collect();
+    Listeners::bind(&addresses)
+}
+
+fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {
     ServerConfig {
-        listen_addresses: addresses,
         telemetry_path: config.web.telemetry_path.clone(),
         max_requests: config.web.max_requests,
         exposition: Exposition {

@@ -43,29 +43,44 @@ impl BindError {
     }
 }
 
-/// Listens on every address, or on none. `[::]` takes IPv4 too, unless `0.0.0.0` with the
-/// same port is listed beside it, and becomes `0.0.0.0` where the kernel has no IPv6.
-pub(super) fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
-    if addresses.is_empty() {
-        return Err(BindError::NoAddress);
-    }
-    let mut listeners = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        let all_of_4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
-        let beside_4 = address.port() != 0 && addresses.contains(&all_of_4);
-        match open(address, beside_4) {
-            Err(error) if is_all_of_6(address) && lacks_ipv6(&error) => {
-                if !beside_4 {
-                    let listener = open(all_of_4, false);
-                    listeners.push(listener.map_err(|error| BindError::new(all_of_4, error))?);
+/// Sockets that listen. Who connects waits until a [`Server`](super::Server) runs on them.
+#[derive(Debug)]
+pub struct Listeners(pub(super) Vec<TcpListener>);
+
+impl Listeners {
+    /// Listens on every address, or on none. `[::]` takes IPv4 too, unless `0.0.0.0` with the
+    /// same port is listed beside it, and becomes `0.0.0.0` where the kernel has no IPv6.
+    ///
+    /// # Errors
+    /// One of the addresses cannot be had.
+    pub fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
+        if addresses.is_empty() {
+            return Err(BindError::NoAddress);
+        }
+        let mut listeners = Vec::with_capacity(addresses.len());
+        for &address in addresses {
+            let all_of_4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+            let beside_4 = address.port() != 0 && addresses.contains(&all_of_4);
+            match open(address, beside_4) {
+                Err(error) if is_all_of_6(address) && lacks_ipv6(&error) => {
+                    if !beside_4 {
+                        let listener = open(all_of_4, false);
+                        listeners.push(listener.map_err(|error| BindError::new(all_of_4, error))?);
+                    }
+                }
+                listener => {
+                    listeners.push(listener.map_err(|error| BindError::new(address, error))?);
                 }
             }
-            listener => {
-                listeners.push(listener.map_err(|error| BindError::new(address, error))?);
-            }
         }
+        Ok(Self(listeners))
     }
-    Ok(listeners)
+
+    /// The addresses listened on, with the ports that the kernel chose for port 0.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let addresses = self.0.iter().map(TcpListener::local_addr);
+        addresses.filter_map(Result::ok).collect()
+    }
 }
 
 fn open(address: SocketAddr, only_6: bool) -> io::Result<TcpListener> {
@@ -109,8 +124,8 @@ mod tests {
 
     #[test]
     fn all_of_ipv6_answers_ipv4_too() {
-        let listeners = listen(&[address("[::]:0")]).unwrap();
-        let port = listeners[0].local_addr().unwrap().port();
+        let listeners = Listeners::bind(&[address("[::]:0")]).unwrap();
+        let port = listeners.addresses()[0].port();
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     }
 
@@ -124,25 +139,26 @@ mod tests {
                 .unwrap()
                 .port();
             let both = [format!("[::]:{port}"), format!("0.0.0.0:{port}")];
-            listen(&both.map(|text| address(&text))).is_ok()
+            Listeners::bind(&both.map(|text| address(&text))).is_ok()
         });
         assert!(done);
     }
 
     #[test]
     fn errors_name_the_address_and_the_remedy() {
-        assert!(matches!(listen(&[]), Err(BindError::NoAddress)));
+        let refusal = |addresses: &[SocketAddr]| Listeners::bind(addresses).unwrap_err();
+        assert!(matches!(refusal(&[]), BindError::NoAddress));
 
-        let holder = listen(&[address("127.0.0.1:0")]).unwrap();
-        let taken = holder[0].local_addr().unwrap();
-        let text = listen(&[taken]).unwrap_err().to_string();
+        let holder = Listeners::bind(&[address("127.0.0.1:0")]).unwrap();
+        let taken = holder.addresses()[0];
+        let text = refusal(&[taken]).to_string();
         assert!(
             text.contains(&format!("another process listens on {taken}")),
             "{text}"
         );
         assert!(text.contains("--web.listen-address"), "{text}");
 
-        let text = listen(&[address("192.0.2.1:0")]).unwrap_err().to_string();
+        let text = refusal(&[address("192.0.2.1:0")]).to_string();
         assert!(text.contains("no address 192.0.2.1"), "{text}");
     }
 }

@@ -21,6 +21,6 @@ mod stop;
 
 pub use counters::{Counters, descriptors};
 pub use limits::Limits;
-pub use listen::BindError;
+pub use listen::{BindError, Listeners};
 pub use server::{Server, ServerConfig};
 pub use source::{MapStatus, ModuleStatus, ProgramStatus, Source, Status};

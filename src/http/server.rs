@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use tokio::time::timeout;
 use super::counters::{Counters, Refusal};
 use super::handler::Handler;
 use super::limits::{ACCEPT_PAUSE, Limits};
-use super::listen::{BindError, listen};
+use super::listen::Listeners;
 use super::stop::{self, Stop};
 use super::{Source, connection};
 use crate::export::prometheus::Exposition;
@@ -19,7 +18,6 @@ use crate::export::prometheus::Exposition;
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    pub listen_addresses: Vec<SocketAddr>,
     /// Where the metrics are, such as `/metrics`.
     pub telemetry_path: String,
     /// Scrapes at once; 0 for any number.
@@ -30,32 +28,20 @@ pub struct ServerConfig {
     pub counters: Arc<Counters>,
 }
 
-/// A server that listens, but does not answer before it [runs](Self::run).
+/// A server that does not answer before it [runs](Self::run).
 pub struct Server<S> {
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     handler: Arc<Handler<S>>,
     limits: Arc<Limits>,
 }
 
 impl<S: Source> Server<S> {
-    /// Begins to listen on all addresses.
-    ///
-    /// # Errors
-    /// When one of them cannot be had; then none is listened on.
-    pub fn bind(config: &ServerConfig, source: Arc<S>) -> Result<Self, BindError> {
-        Ok(Self {
-            listeners: listen(&config.listen_addresses)?,
+    pub fn new(listeners: Listeners, config: &ServerConfig, source: Arc<S>) -> Self {
+        Self {
+            listeners,
             handler: Arc::new(Handler::new(config, source)),
             limits: Arc::new(config.limits.clone()),
-        })
-    }
-
-    /// The addresses listened on, with the ports that the kernel chose for port 0.
-    pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.listeners
-            .iter()
-            .filter_map(|listener| listener.local_addr().ok())
-            .collect()
+        }
     }
 
     /// Serves until `shutdown` resolves and running responses are out, or too late. Needs
@@ -67,7 +53,7 @@ impl<S: Source> Server<S> {
         let (sender, stop) = stop::channel();
         let open = Arc::new(Semaphore::new(self.limits.connections));
         let mut accepting = JoinSet::new();
-        for listener in self.listeners {
+        for listener in self.listeners.0 {
             let acceptor = Acceptor {
                 listener: tokio::net::TcpListener::from_std(listener)?,
                 handler: Arc::clone(&self.handler),

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use geophone::export::prometheus::Exposition;
 use geophone::http::{
-    Counters, Limits, MapStatus, ModuleStatus, ProgramStatus, Server, ServerConfig, Source, Status,
+    Counters, Limits, Listeners, MapStatus, ModuleStatus, ProgramStatus, Server, ServerConfig,
+    Source, Status,
 };
 use geophone::snapshot::{Snapshot, Value};
 use tokio::sync::{Semaphore, oneshot};
@@ -99,7 +100,6 @@ impl Running {
     pub fn start(source: Fake, adjust: impl FnOnce(&mut ServerConfig)) -> Self {
         let counters = Arc::new(Counters::default());
         let mut config = ServerConfig {
-            listen_addresses: vec!["127.0.0.1:0".parse().unwrap()],
             telemetry_path: "/metrics".to_owned(),
             max_requests: 40,
             exposition: Exposition::default(),
@@ -108,8 +108,9 @@ impl Running {
         };
         adjust(&mut config);
         let source = Arc::new(source);
-        let server = Server::bind(&config, Arc::clone(&source)).unwrap();
-        let address = server.local_addrs()[0];
+        let listeners = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+        let address = listeners.addresses()[0];
+        let server = Server::new(listeners, &config, Arc::clone(&source));
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread();

@@ -37,7 +37,7 @@ fn without_privileges_it_names_the_capabilities_and_how_to_get_them() {
 }
 
 #[test]
-fn a_busy_port_is_named() {
+fn a_busy_port_is_named_before_anything_is_attached() {
     let Some(_turn) = turn() else { return };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -47,6 +47,8 @@ fn a_busy_port_is_named() {
     assert!(!status.success(), "{said}");
     assert!(said.contains(&address), "{said}");
     assert!(said.contains("in use"), "{said}");
+    // Every module that is loaded, or tried, has a line.
+    assert!(!said.contains("module"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
 use geophone::export::prometheus::Exposition;
-use geophone::http::{Counters, Limits, Server, ServerConfig, Source, Status};
+use geophone::http::{Counters, Limits, Listeners, Server, ServerConfig, Source, Status};
 use geophone::snapshot::{Family, Snapshot};
 use tokio::sync::oneshot;
 
@@ -54,7 +54,6 @@ impl Target {
     pub fn start(exposition: Exposition) -> Self {
         let counters = Arc::new(Counters::default());
         let config = ServerConfig {
-            listen_addresses: vec!["127.0.0.1:0".parse().unwrap()],
             telemetry_path: "/metrics".to_owned(),
             max_requests: 40,
             exposition,
@@ -65,8 +64,9 @@ impl Target {
             since: SystemTime::now(),
             counters,
         };
-        let server = Server::bind(&config, Arc::new(source)).unwrap();
-        let address = server.local_addrs()[0];
+        let listeners = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+        let address = listeners.addresses()[0];
+        let server = Server::new(listeners, &config, Arc::new(source));
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
