@@ -8,9 +8,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::Source;
-use super::guard::{Guard, Phase};
+use super::guard::Guard;
 use super::handler::Handler;
 use super::limits::{HEADER_BYTES, HEADER_COUNT, Limits};
+use super::phase::Phase;
 use super::stop::Stop;
 
 /// Room for a request's head and for what a client sends ahead of it.
@@ -30,7 +31,7 @@ pub(super) async fn serve<S: Source>(
         async move {
             phase.begin_serving();
             let response = handler.handle(request).await;
-            phase.end_serving();
+            phase.begin_sending();
             Ok::<_, Infallible>(response)
         }
     });
@@ -45,7 +46,7 @@ pub(super) async fn serve<S: Source>(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.given() => {
-            if phase.is_fresh() {
+            if phase.waiting_since().is_some() {
                 return;
             }
             connection.as_mut().graceful_shutdown();

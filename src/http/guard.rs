@@ -3,61 +3,13 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limits::Limits;
-
-/// What a connection is doing, shared between its socket and its service. hyper's own header
-/// timeout runs from the end of the last response, and so would end idle connections too.
-#[derive(Debug, Default)]
-pub(super) struct Phase(
-    /// Twice-shifted number of the change, with the phase in the low bits: two idle times are
-    /// two different values.
-    AtomicU64,
-);
-
-const PHASE_BITS: u64 = 0b11;
-/// Nothing has arrived yet.
-const FRESH: u64 = 0;
-/// A request has begun to arrive.
-const HEAD: u64 = 1;
-const SERVING: u64 = 2;
-/// A response is made, the next request has not begun.
-const IDLE: u64 = 3;
-
-impl Phase {
-    pub(super) fn is_fresh(&self) -> bool {
-        self.get() & PHASE_BITS == FRESH
-    }
-
-    pub(super) fn begin_serving(&self) {
-        self.change(SERVING);
-    }
-
-    pub(super) fn end_serving(&self) {
-        self.change(IDLE);
-    }
-
-    fn begin_head(&self) {
-        if matches!(self.get() & PHASE_BITS, FRESH | IDLE) {
-            self.change(HEAD);
-        }
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-
-    fn change(&self, phase: u64) {
-        let number = (self.get() | PHASE_BITS).wrapping_add(1);
-        self.0.store(number | phase, Relaxed);
-    }
-}
+use super::phase::{Doing, Moment, Phase};
 
 /// Ends waiting reads and writes with an error of kind `TimedOut` when a client is too slow.
 #[derive(Debug)]
@@ -66,7 +18,7 @@ pub(super) struct Guard<S> {
     phase: Arc<Phase>,
     limits: Arc<Limits>,
     /// The phase that the read timer was started in, and the timer.
-    reading: Option<(u64, Pin<Box<Sleep>>)>,
+    reading: Option<(Moment, Pin<Box<Sleep>>)>,
     /// Since when a response has been waiting for its client.
     writing_since: Option<Instant>,
     stall: Option<Pin<Box<Sleep>>>,
@@ -86,20 +38,20 @@ impl<S> Guard<S> {
 
     fn poll_read_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let phase = self.phase.get();
-        let limit = match phase & PHASE_BITS {
-            SERVING => {
+        let limit = match phase.doing {
+            Doing::Serving | Doing::Sending => {
                 self.reading = None;
                 return Poll::Pending;
             }
-            IDLE => self.limits.idle_timeout,
-            _ => self.limits.header_timeout,
+            Doing::Idle => self.limits.idle_timeout,
+            Doing::Fresh | Doing::Head => self.limits.header_timeout,
         };
         if self
             .reading
             .as_ref()
             .is_none_or(|(started_in, _)| *started_in != phase)
         {
-            self.reading = Some((phase, timer(limit)));
+            self.reading = Some((phase, Box::pin(sleep_until(phase.since + limit))));
         }
         self.reading
             .as_mut()
@@ -127,10 +79,6 @@ impl<S> Guard<S> {
             .poll(cx)
             .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
-}
-
-fn timer(limit: Duration) -> Pin<Box<Sleep>> {
-    Box::pin(tokio::time::sleep(limit))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
@@ -178,6 +126,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         if flushed.is_ready() {
             self.writing_since = None;
+            // hyper reads while it answers, to see clients leave, and then does not ask again
+            // until it is woken. So the wait for the next request begins here.
+            if self.phase.end_sending() && self.poll_read_timeout(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
         }
         self.bound_write(cx, flushed)
     }

@@ -13,6 +13,7 @@ mod limits;
 mod listen;
 mod media_range;
 mod pages;
+mod phase;
 mod response;
 mod scrape;
 mod server;
