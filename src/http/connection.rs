@@ -8,26 +8,27 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::Source;
+use super::connections::Place;
 use super::guard::Guard;
 use super::handler::Handler;
 use super::limits::{HEADER_BYTES, HEADER_COUNT, Limits};
-use super::phase::Phase;
 use super::stop::Stop;
 
 /// Room for a request's head and for what a client sends ahead of it.
 const BUFFER_BYTES: usize = 4 * HEADER_BYTES;
 
-/// Serves one connection until its client leaves or breaks a limit, or it is to stop and the
-/// running response is out.
+/// Serves one connection until its client leaves or breaks a limit, or it is to stop or loses
+/// its place and the running response is out.
 pub(super) async fn serve<S: Source>(
     stream: TcpStream,
+    place: Place,
     handler: Arc<Handler<S>>,
     limits: Arc<Limits>,
     stop: Stop,
 ) {
-    let phase = Arc::new(Phase::default());
+    let phase = place.phase();
     let service = service_fn(|request| {
-        let (handler, phase) = (Arc::clone(&handler), Arc::clone(&phase));
+        let (handler, phase) = (Arc::clone(&handler), Arc::clone(phase));
         async move {
             phase.begin_serving();
             let response = handler.handle(request).await;
@@ -35,7 +36,7 @@ pub(super) async fn serve<S: Source>(
             Ok::<_, Infallible>(response)
         }
     });
-    let io = TokioIo::new(Guard::new(stream, Arc::clone(&phase), limits));
+    let io = TokioIo::new(Guard::new(stream, Arc::clone(phase), limits));
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_header_size(HEADER_BYTES)
@@ -43,15 +44,23 @@ pub(super) async fn serve<S: Source>(
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
+    let told = async {
+        tokio::select! {
+            () = stop.given() => {}
+            () = place.lost() => {}
+        }
+    };
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.given() => {
+        // First of all: who was chosen while it waited begins nothing new.
+        biased;
+        () = told => {
             if phase.waiting_since().is_some() {
                 return;
             }
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        ended = connection.as_mut() => ended,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended early");

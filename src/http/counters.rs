@@ -46,7 +46,7 @@ const FORESEEN: [&str; 3] = ["200", "500", "503"];
 /// Why a connection was not served, as label `reason` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Too many were open.
+    /// Too many were open, all of them with a request in progress.
     Limit,
     /// The kernel could not hand it over.
     Accept,
@@ -54,14 +54,15 @@ pub(super) enum Refusal {
 
 const REFUSALS: [(Refusal, &str); 2] = [(Refusal::Limit, "limit"), (Refusal::Accept, "accept")];
 
-/// Requests, scrapes in flight and connections refused.
+/// Requests, scrapes in flight, connections refused and evicted.
 #[derive(Debug)]
 pub struct Counters {
     since: SystemTime,
     requests: [[AtomicU64; CODES.len()]; ROUTES.len()],
     in_flight: AtomicU64,
     refused: [AtomicU64; REFUSALS.len()],
-    descriptors: [Arc<Descriptor>; 3],
+    evicted: AtomicU64,
+    descriptors: [Arc<Descriptor>; 4],
 }
 
 impl Default for Counters {
@@ -71,15 +72,16 @@ impl Default for Counters {
             requests: Default::default(),
             in_flight: AtomicU64::default(),
             refused: Default::default(),
+            evicted: AtomicU64::default(),
             descriptors: descriptors().map(Arc::new),
         }
     }
 }
 
 impl Counters {
-    /// The counters as metrics. At most 44 series.
+    /// The counters as metrics. At most 46 series.
     pub fn families(&self) -> Vec<Arc<Family>> {
-        let [requests, in_flight, refused] = self.descriptors.clone();
+        let [requests, in_flight, refused, evicted] = self.descriptors.clone();
         [
             Family {
                 descriptor: requests,
@@ -100,6 +102,10 @@ impl Counters {
                     .zip(&self.refused)
                     .map(|((_, reason), count)| self.counter(&[*reason], count.load(Relaxed)))
                     .collect(),
+            },
+            Family {
+                descriptor: evicted,
+                series: vec![self.counter(&[], self.evicted.load(Relaxed))],
             },
         ]
         .map(Arc::new)
@@ -148,6 +154,10 @@ impl Counters {
         }
     }
 
+    pub(super) fn evicted(&self) {
+        self.evicted.fetch_add(1, Relaxed);
+    }
+
     /// Counts a scrape as in flight until the guard goes.
     pub(super) fn begin_scrape(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
@@ -166,7 +176,7 @@ impl Drop for InFlight {
 }
 
 /// The metrics that [`Counters::families`] gives.
-pub fn descriptors() -> [Descriptor; 3] {
+pub fn descriptors() -> [Descriptor; 4] {
     let describe = |name: &str, kind, labels: &[&str], unit: &str, help: &str| Descriptor {
         name: format!("geophone_http_{name}"),
         help: help.to_owned(),
@@ -204,7 +214,14 @@ pub fn descriptors() -> [Descriptor; 3] {
             Kind::Counter,
             &["reason"],
             "{connection}",
-            "Connections closed unserved because too many were open (limit) or the kernel could not hand them over (accept).",
+            "Connections closed unserved because too many were open, each with a request in progress (limit), or the kernel could not hand them over (accept).",
+        ),
+        describe(
+            "connections_evicted_total",
+            Kind::Counter,
+            &[],
+            "{connection}",
+            "Connections closed at the limit of open ones to make room for a new one: each had waited longest for a request, or for the rest of one.",
         ),
     ]
 }

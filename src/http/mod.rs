@@ -4,6 +4,7 @@
 mod accept;
 mod accept_encoding;
 mod connection;
+mod connections;
 mod counters;
 mod deadline;
 mod filter;

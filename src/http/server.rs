@@ -3,10 +3,10 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::connections::Connections;
 use super::counters::{Counters, Refusal};
 use super::handler::Handler;
 use super::limits::{ACCEPT_PAUSE, Limits};
@@ -51,14 +51,15 @@ impl<S: Source> Server<S> {
     /// When the runtime cannot watch a listener.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
         let (sender, stop) = stop::channel();
-        let open = Arc::new(Semaphore::new(self.limits.connections));
+        let counters = Arc::clone(&self.handler.counters);
+        let connections = Arc::new(Connections::new(self.limits.connections, counters));
         let mut accepting = JoinSet::new();
         for listener in self.listeners.0 {
             let acceptor = Acceptor {
                 listener: tokio::net::TcpListener::from_std(listener)?,
                 handler: Arc::clone(&self.handler),
                 limits: Arc::clone(&self.limits),
-                open: Arc::clone(&open),
+                connections: Arc::clone(&connections),
                 stop: stop.clone(),
             };
             accepting.spawn(acceptor.run());
@@ -74,22 +75,22 @@ struct Acceptor<S> {
     listener: tokio::net::TcpListener,
     handler: Arc<Handler<S>>,
     limits: Arc<Limits>,
-    /// Connections that may still be opened, through all listeners.
-    open: Arc<Semaphore>,
+    /// Those of all listeners.
+    connections: Arc<Connections>,
     stop: Stop,
 }
 
 impl<S: Source> Acceptor<S> {
     async fn run(self) {
         let mut stopped = pin!(self.stop.clone().given());
-        let mut connections = JoinSet::new();
+        let mut serving = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => self.serve(stream, &mut connections),
+                    Ok((stream, _)) => self.serve(stream, &mut serving),
                     Err(error) => self.recover(&error).await,
                 },
-                Some(_) = connections.join_next() => {}
+                Some(_) = serving.join_next() => {}
                 () = &mut stopped => break,
             }
         }
@@ -97,30 +98,26 @@ impl<S: Source> Acceptor<S> {
             listener, limits, ..
         } = self;
         drop(listener);
-        let drained = async { while connections.join_next().await.is_some() {} };
+        let drained = async { while serving.join_next().await.is_some() {} };
         if timeout(limits.shutdown_grace, drained).await.is_err() {
             tracing::info!("connections that did not end in time were cut");
         }
     }
 
-    fn serve(&self, stream: TcpStream, connections: &mut JoinSet<()>) {
-        let Ok(place) = Arc::clone(&self.open).try_acquire_owned() else {
-            self.handler.counters.refused(Refusal::Limit);
+    fn serve(&self, stream: TcpStream, serving: &mut JoinSet<()>) {
+        let Some(place) = self.connections.admit() else {
             return;
         };
         // Responses are written whole; waiting to fill packets would only delay them. A
         // socket that refuses still serves.
         let _ = stream.set_nodelay(true);
-        let serving = connection::serve(
+        serving.spawn(connection::serve(
             stream,
+            place,
             Arc::clone(&self.handler),
             Arc::clone(&self.limits),
             self.stop.clone(),
-        );
-        connections.spawn(async move {
-            serving.await;
-            drop(place);
-        });
+        ));
     }
 
     /// A client that left while it waited is no fault of ours; a shortage passes.

@@ -1,8 +1,10 @@
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use geophone::snapshot::{Kind, Snapshot, Unit};
+use tokio::sync::Semaphore;
 
 use crate::client::{Client, get};
 use crate::sample;
@@ -155,22 +157,93 @@ fn heads_and_bodies_are_bounded() {
     }
 }
 
+fn evicted(server: &Running) -> f64 {
+    server.counted("geophone_http_connections_evicted_total", &[])
+}
+
+fn refused(server: &Running) -> f64 {
+    server.counted("geophone_http_connections_refused_total", &["limit"])
+}
+
+/// A client on a connection of its own, once it has been answered.
+fn answered(server: &Running) -> Client {
+    let mut client = Client::connect(server.address);
+    let begin = Instant::now();
+    assert_eq!(client.get("/metrics", "").status, 200);
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    client
+}
+
 #[test]
-fn connections_beyond_the_limit_are_closed_and_counted() {
-    let server = Running::start(Fake::default(), |config| config.limits.connections = 2);
-    let mut kept: Vec<Client> = (0..2).map(|_| Client::connect(server.address)).collect();
-    for client in &mut kept {
+fn at_the_limit_who_has_been_idle_longest_makes_room() {
+    let server = Running::start(Fake::default(), |config| config.limits.connections = 8);
+    let mut idle: Vec<Client> = (0..8).map(|_| answered(&server)).collect();
+    // The second is now the one that asked least recently.
+    assert_eq!(idle[0].get("/-/healthy", "").status, 200);
+    assert!(evicted(&server) < 0.5);
+
+    let mut newcomer = answered(&server);
+    assert!(idle.remove(1).until_closed().is_empty());
+    assert!((evicted(&server) - 1.0).abs() < 0.1);
+    assert!(refused(&server) < 0.5);
+    for client in idle.iter_mut().chain([&mut newcomer]) {
         assert_eq!(client.get("/-/healthy", "").status, 200);
     }
-    let mut refused = Client::connect(server.address);
-    assert!(refused.until_closed().is_empty());
-    let count = || server.counted("geophone_http_connections_refused_total", &["limit"]);
-    assert!((count() - 1.0).abs() < 0.1);
 
-    drop(kept.pop());
+    // Who leaves makes room, too.
+    drop(idle.pop());
     eventually("a place comes free", || {
-        let mut client = Client::connect(server.address);
-        client.try_send("GET /-/healthy HTTP/1.0\r\n\r\n") && !client.until_closed().is_empty()
+        let before = evicted(&server);
+        drop(answered(&server));
+        evicted(&server) <= before
     });
-    assert_eq!(kept[0].get("/-/healthy", "").status, 200);
+}
+
+#[test]
+fn at_the_limit_requests_that_do_not_arrive_make_room() {
+    let server = Running::start(Fake::default(), |config| {
+        config.limits.connections = 2;
+        config.limits.header_timeout = 10 * PATIENCE;
+    });
+    let mut silent = Client::connect(server.address);
+    let mut half = Client::connect(server.address);
+    half.send("GET /metrics HTTP/1.1\r\n");
+    let newcomers = [answered(&server), answered(&server)];
+    assert!(silent.until_closed().is_empty());
+    assert!(half.until_closed().is_empty());
+    assert!((evicted(&server) - 2.0).abs() < 0.1);
+    drop(newcomers);
+}
+
+#[test]
+fn a_request_in_progress_keeps_its_connection_at_the_limit() {
+    let fake = Fake {
+        gate: Semaphore::new(1),
+        ..Fake::default()
+    };
+    let server = Running::start(fake, |config| config.limits.connections = 2);
+    *server.source.snapshot.lock().unwrap() = Arc::new(large_page());
+    let request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut reading = Client::connect(server.address);
+    reading.send(request);
+    let first = reading.read_some(1);
+    let mut waiting = Client::connect(server.address);
+    waiting.send(request);
+    eventually("both are being answered", || {
+        server.source.asked.load(SeqCst) == 2
+    });
+
+    assert!(Client::connect(server.address).until_closed().is_empty());
+    assert!((refused(&server) - 1.0).abs() < 0.1);
+    assert!(evicted(&server) < 0.5);
+
+    server.source.gate.add_permits(1);
+    assert_eq!(waiting.response(false).body.len() >> 20, 16);
+    let mut rest = first;
+    while rest >> 20 < 16 {
+        match reading.read_some(1 << 20) {
+            0 => panic!("closed after {rest} bytes"),
+            some => rest += some,
+        }
+    }
 }
