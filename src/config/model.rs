@@ -95,7 +95,7 @@ pub struct ModuleConfig {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enabled {
-    /// The module must run; what keeps it from running is an error.
+    /// The module must run: `run` logs an error if it is not active, and `collect` fails.
     Yes,
     No,
     /// The module runs if this kernel lets it.

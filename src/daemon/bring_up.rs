@@ -41,13 +41,34 @@ pub fn bring_up(loaded: &Loaded) -> Result<Modules, DaemonError> {
     // The kernel's type information was the largest thing we will ever hold.
     release_memory();
     for report in &modules.reports {
-        let required = config
-            .modules
-            .get(&report.name)
-            .is_some_and(|each| each.enabled == Enabled::Yes);
-        log(report, required);
+        log(report, is_required(config, report));
     }
     Ok(modules)
+}
+
+/// Whether the configuration says that a module must run.
+fn is_required(config: &Config, report: &ModuleReport) -> bool {
+    let settings = config.modules.get(&report.name);
+    settings.is_some_and(|settings| settings.enabled == Enabled::Yes)
+}
+
+/// Fails if a module that must run is not active.
+///
+/// # Errors
+///
+/// Names every such module, with its state.
+pub fn check_required(config: &Config, reports: &[ModuleReport]) -> Result<(), DaemonError> {
+    let missing = reports
+        .iter()
+        .filter(|report| is_required(config, report) && report.state != ModuleState::Active);
+    let modules: Vec<String> = missing
+        .map(|report| format!("{} ({})", report.name, report.state))
+        .collect();
+    if modules.is_empty() {
+        Ok(())
+    } else {
+        Err(DaemonError::Required { modules })
+    }
 }
 
 fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {

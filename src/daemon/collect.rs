@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DaemonError;
-use super::bring_up::{bring_up, check_privileges};
+use super::bring_up::{bring_up, check_privileges, check_required};
 use super::run::extra;
 use super::statistics::OnTime;
 use crate::cli::CollectFormat;
@@ -19,7 +19,8 @@ use crate::sweep::{Pace, Sweeper};
 ///
 /// # Errors
 ///
-/// It cannot begin, or standard output cannot be written to.
+/// It cannot begin, or standard output cannot be written to. A module that must run and is
+/// not active is an error once the others' metrics are printed.
 pub fn collect(
     loaded: &Loaded,
     duration: Duration,
@@ -56,7 +57,8 @@ pub fn collect(
     std::io::stdout()
         .lock()
         .write_all(&page)
-        .map_err(DaemonError::Output)
+        .map_err(DaemonError::Output)?;
+    check_required(&loaded.config, &reports)
 }
 
 fn page(

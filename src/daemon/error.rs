@@ -30,4 +30,9 @@ pub enum DaemonError {
     Output(io::Error),
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    #[error(
+        "required, but not active: {}. The log says why, and geophone doctor what would help; with modules.NAME.enabled = \"auto\" a module may be missing",
+        modules.join(", ")
+    )]
+    Required { modules: Vec<String> },
 }

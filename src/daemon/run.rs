@@ -19,7 +19,9 @@ use crate::introspect::{
 use crate::log::LogCounts;
 use crate::sweep::{Extra, Pace, Sweeper};
 
-/// Loads the modules and serves until SIGTERM or SIGINT.
+/// Loads the modules and serves until SIGTERM or SIGINT. A module that must run and cannot is
+/// an error in the log and in `geophone_module_state`, but does not end the others: a daemon
+/// that has gone tells nobody what it lacks.
 ///
 /// # Errors
 ///

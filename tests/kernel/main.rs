@@ -9,6 +9,7 @@
 
 mod block_io;
 mod cgroup;
+mod collect;
 mod lifecycle;
 mod options;
 mod page;

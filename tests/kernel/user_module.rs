@@ -24,7 +24,7 @@ const DURATION_FACTOR: f64 = 2.0;
 const UNSEEN: f64 = 40.0;
 
 /// `config/modules`, as shipped.
-fn shipped() -> PathBuf {
+pub fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/modules")
 }
 

@@ -161,7 +161,8 @@ fn modules() -> Vec<Key> {
             "Whether modules run that do not say it themselves",
         )
         .details(&[
-            "true: they must, and it is an error if they cannot; false: they do not;",
+            "true: they must; if one is not active, run logs an error and serves the others, and",
+            "collect fails after it has printed them; false: they do not;",
             "\"auto\": they do if this kernel lets them.",
         ]),
     ]

@@ -49,7 +49,7 @@ impl Options {
         }
     }
 
-    /// Only these modules, and a daemon that fails if one of them cannot be had.
+    /// Only these modules.
     #[must_use]
     pub fn only(mut self, modules: &[&str]) -> Self {
         self.arguments.push("--module.disable-defaults".to_owned());
