@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::process::Command;
 
 use geophone::kernel::KernelBtf;
 use geophone::kernel::btf::Btf;
 use geophone::kernel::resolve::resolve;
+use geophone_test_support::requirement::Requirement;
 use serde::Deserialize;
 
 /// Structures whose every member is compared: those that probes read, and large ones.
@@ -79,8 +79,7 @@ struct Parameter {
 struct Oracle(HashMap<u32, Described>);
 
 impl Oracle {
-    /// What bpftool reads of the running kernel. Without it the test is skipped loudly,
-    /// which with `GEOPHONE_REQUIRE_BPF=1` is a failure.
+    /// What bpftool reads of the running kernel. Without it the test is skipped.
     fn read(test: &str) -> Option<Self> {
         let arguments = [
             "btf",
@@ -96,10 +95,8 @@ impl Oracle {
             .find_map(|program| Command::new(program).args(arguments).output().ok())
             .filter(|output| output.status.success());
         let Some(output) = output else {
-            let message =
-                format!("SKIPPED {test}: bpftool does not run here (apt install bpftool)\n");
-            assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{message}");
-            let _ = std::io::stderr().write_all(message.as_bytes());
+            let reason = format!("{test}: bpftool does not run here (apt install bpftool)");
+            Requirement::Bpf.skip(&reason);
             return None;
         };
         let dump: Dump = serde_json::from_slice(&output.stdout).unwrap();

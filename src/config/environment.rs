@@ -10,8 +10,9 @@ const PREFIX: &str = "GEOPHONE_";
 /// Names the configuration file.
 pub(super) const FILE: &str = "GEOPHONE_CONFIG__FILE";
 
-/// Read by the tests, not by the daemon.
-const IGNORED: [&str; 1] = ["GEOPHONE_REQUIRE_BPF"];
+/// Begins the variables that say what a test run must not skip. They may be set for the whole
+/// environment that the daemon is tried in, and are no settings.
+const OF_TEST_RUNS: &str = "GEOPHONE_REQUIRE_";
 
 /// The variable of a key.
 pub(super) fn variable(path: &str) -> String {
@@ -46,7 +47,10 @@ pub(super) fn settings(
 }
 
 fn is_ours(name: &str) -> bool {
-    name.starts_with(PREFIX) && name != FILE && !IGNORED.contains(&name) && !is_service_link(name)
+    name.starts_with(PREFIX)
+        && name != FILE
+        && !name.starts_with(OF_TEST_RUNS)
+        && !is_service_link(name)
 }
 
 /// Whether Kubernetes put the variable there because a service is called `geophone…`:
@@ -71,15 +75,18 @@ fn is_service_link(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::schema;
+    use crate::module::samples::catalogue;
 
     #[test]
-    fn service_links_are_not_settings() {
+    fn what_others_set_is_not_ours() {
         for name in [
             "GEOPHONE_SERVICE_HOST",
             "GEOPHONE_SERVICE_PORT_HTTP",
             "GEOPHONE_HEADLESS_PORT",
             "GEOPHONE_PORT_10435_TCP_ADDR",
             "GEOPHONE_REQUIRE_BPF",
+            "GEOPHONE_REQUIRE_PROMETHEUS",
             "GEOPHONE_CONFIG__FILE",
             "PATH",
         ] {
@@ -89,8 +96,17 @@ mod tests {
             "GEOPHONE_WEB__MAX_REQUESTS",
             "GEOPHONE_BTF",
             "GEOPHONE_PORTS",
+            "GEOPHONE_REQUIRED",
+            "GEOPHONE_PROMETHEUS",
         ] {
             assert!(is_ours(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_key_can_be_set() {
+        for key in schema::all(&catalogue()) {
+            assert!(is_ours(&key.variable()), "{}", key.path);
         }
     }
 }

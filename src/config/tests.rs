@@ -107,6 +107,7 @@ fn later_layers_win() {
         ("GEOPHONE_MODULES__DISK__SPLIT", "false"),
         ("GEOPHONE_WEB__LISTEN_ADDRESSES", ":1, :2"),
         ("GEOPHONE_REQUIRE_BPF", "1"),
+        ("GEOPHONE_REQUIRE_PROMETHEUS", "1"),
         ("UNRELATED", "1"),
     ];
     let flags = [

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
+use geophone_test_support::requirement::Requirement;
 use object::elf::{R_BPF_64_32, R_BPF_64_64};
 use object::write::{Object, Relocation, SectionId, Symbol, SymbolSection};
 use object::{
@@ -18,17 +18,13 @@ use super::{MapHandle, missing_capabilities};
 /// `BPF_MAP_TYPE_PERCPU_HASH`
 const PER_CPU_HASH: u32 = 5;
 
-/// Whether programs can be loaded here. Says loudly that a test is skipped, which with
-/// `GEOPHONE_REQUIRE_BPF=1` is a failure.
+/// Whether programs can be loaded here; if not, the test must return at once.
 pub fn may_load(test: &str) -> bool {
     let missing = missing_capabilities();
     if missing.is_empty() {
         return true;
     }
-    let message = format!("SKIPPED {test}: {} missing\n", missing.join(" and "));
-    assert!(std::env::var("GEOPHONE_REQUIRE_BPF").is_err(), "{message}");
-    // Past the test harness, which would swallow it.
-    let _ = std::io::stderr().write_all(message.as_bytes());
+    Requirement::Bpf.skip(&format!("{test}: {} missing", missing.join(" and ")));
     false
 }
 

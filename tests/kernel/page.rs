@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use geophone_test_support::client::Client;
 use geophone_test_support::daemon::Options;
 use geophone_test_support::load::disk::write_and_read;
 use geophone_test_support::loop_device::LoopDevice;
+use geophone_test_support::tool;
 
 use crate::{BINARY, turn};
 
@@ -60,7 +60,9 @@ fn nothing_that_grows_ever_shrinks() {
 #[test]
 fn promtool_has_nothing_to_say() {
     let Some(_turn) = turn() else { return };
-    let Some(promtool) = promtool() else { return };
+    let Some(promtool) = tool::promtool() else {
+        return;
+    };
     for configuration in ["", ALL] {
         let options = Options::new(BINARY).configuration(configuration);
         let daemon = options.start().unwrap();
@@ -83,22 +85,4 @@ fn promtool_has_nothing_to_say() {
         let said = String::from_utf8_lossy(&said);
         assert!(output.status.success() && said.is_empty(), "{said}");
     }
-}
-
-/// None, with a notice, where Prometheus is not installed.
-fn promtool() -> Option<std::path::PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places =
-        std::env::split_paths(&path).map(|place: std::path::PathBuf| place.join("promtool"));
-    let found = places.find(|place: &std::path::PathBuf| Path::is_file(place));
-    if found.is_none() {
-        let required = std::env::var("GEOPHONE_REQUIRE_PROMETHEUS");
-        assert_ne!(
-            required.as_deref(),
-            Ok("1"),
-            "there is no promtool on the path"
-        );
-        eprintln!("SKIPPED: there is no promtool on the path");
-    }
-    found
 }

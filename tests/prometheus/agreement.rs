@@ -1,11 +1,12 @@
 //! Native and classic histograms of the same events tell the same story.
 
 use geophone::export::prometheus::Exposition;
+use geophone_test_support::tool;
 
 use crate::instance::Prometheus;
 use crate::scrape::assert_clean;
 use crate::target::Target;
-use crate::tool;
+use crate::version;
 
 const HISTOGRAMS: [&str; 3] = [
     "geophone_runqueue_wait_seconds",
@@ -15,10 +16,10 @@ const HISTOGRAMS: [&str; 3] = [
 
 #[test]
 fn native_and_classic_quantiles_lie_in_the_same_bucket() {
-    let Some(program) = tool::find("GEOPHONE_PROMETHEUS", "prometheus") else {
+    let Some(program) = tool::prometheus() else {
         return;
     };
-    let version = tool::version(&program);
+    let version = version::of(&program);
     if version < (2, 45) {
         let program = program.display();
         eprintln!("SKIPPED: {program} keeps only one kind of histogram at a time");
@@ -74,10 +75,10 @@ fn native_and_classic_quantiles_lie_in_the_same_bucket() {
 
 #[test]
 fn without_classic_buckets_the_native_ones_remain() {
-    let Some(program) = tool::find("GEOPHONE_PROMETHEUS", "prometheus") else {
+    let Some(program) = tool::prometheus() else {
         return;
     };
-    let options = if tool::version(&program) >= (3, 8) {
+    let options = if version::of(&program) >= (3, 8) {
         "scrape_native_histograms: true"
     } else {
         ""

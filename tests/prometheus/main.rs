@@ -1,7 +1,7 @@
 //! A real Prometheus scrapes the server, and promtool reads its pages.
 //!
-//! `GEOPHONE_PROMETHEUS` names the server to use instead of the one on the path, and
-//! `GEOPHONE_PROMTOOL` the tool. Where there is none the tests are skipped, loudly; with
+//! `PROMETHEUS` names the server to use instead of the one on the path, and `PROMTOOL` the
+//! tool. Where there is none the tests are skipped, loudly; with
 //! `GEOPHONE_REQUIRE_PROMETHEUS=1` that is a failure.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -13,4 +13,4 @@ mod promtool;
 mod sample;
 mod scrape;
 mod target;
-mod tool;
+mod version;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use geophone::export::prometheus::{Exposition, Format, encode};
 use geophone::http::Counters;
 use geophone::snapshot::Family;
+use geophone_test_support::tool;
 
-use crate::{sample, tool};
+use crate::sample;
 
 #[test]
 fn promtool_has_nothing_to_say() {
-    let Some(promtool) = tool::find("GEOPHONE_PROMTOOL", "promtool") else {
+    let Some(promtool) = tool::promtool() else {
         return;
     };
     let mut families = sample::families(20_000);

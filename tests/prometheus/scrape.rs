@@ -1,8 +1,9 @@
 use geophone::export::prometheus::Exposition;
+use geophone_test_support::tool;
 
 use crate::instance::{Job, Prometheus};
 use crate::target::Target;
-use crate::tool;
+use crate::version;
 
 /// Asserts that all jobs are up and that nothing was complained about.
 pub fn assert_clean(prometheus: &Prometheus, jobs: usize) {
@@ -20,7 +21,7 @@ pub fn assert_clean(prometheus: &Prometheus, jobs: usize) {
 
 #[test]
 fn the_default_configuration_scrapes_without_complaint() {
-    let Some(program) = tool::find("GEOPHONE_PROMETHEUS", "prometheus") else {
+    let Some(program) = tool::prometheus() else {
         return;
     };
     let target = Target::start(Exposition::default());
@@ -56,10 +57,10 @@ const PROTOCOLS: [Job<'_>; 5] = [
 
 #[test]
 fn every_protocol_gives_the_same_series() {
-    let Some(program) = tool::find("GEOPHONE_PROMETHEUS", "prometheus") else {
+    let Some(program) = tool::prometheus() else {
         return;
     };
-    if tool::version(&program) < (3, 0) {
+    if version::of(&program) < (3, 0) {
         eprintln!(
             "SKIPPED: {} cannot be told which protocols to ask for",
             program.display()
@@ -83,10 +84,10 @@ fn every_protocol_gives_the_same_series() {
 
 #[test]
 fn start_times_reach_the_server() {
-    let Some(program) = tool::find("GEOPHONE_PROMETHEUS", "prometheus") else {
+    let Some(program) = tool::prometheus() else {
         return;
     };
-    if tool::version(&program) < (3, 0) {
+    if version::of(&program) < (3, 0) {
         let program = program.display();
         eprintln!("SKIPPED: {program} takes no start times of counters");
         return;

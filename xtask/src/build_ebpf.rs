@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Debian's compiler, whose LLVM is the one that `ebpf/setup-debian.sh` links bpf-linker to.
-/// Elsewhere a nightly toolchain with rust-src serves: name it by `GEOPHONE_EBPF_RUSTC` and
-/// `GEOPHONE_EBPF_CARGO`.
+/// Elsewhere a nightly toolchain with rust-src serves: name it by `EBPF_RUSTC` and
+/// `EBPF_CARGO`.
 const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
 const LLVM_OBJCOPY: &str = "/usr/lib/llvm-22/bin/llvm-objcopy";
@@ -140,8 +140,8 @@ struct Toolchain {
 
 impl Toolchain {
     fn find() -> Result<Self> {
-        let rustc = std::env::var("GEOPHONE_EBPF_RUSTC").unwrap_or_else(|_| RUSTC.into());
-        let cargo = std::env::var("GEOPHONE_EBPF_CARGO").unwrap_or_else(|_| CARGO.into());
+        let rustc = std::env::var("EBPF_RUSTC").unwrap_or_else(|_| RUSTC.into());
+        let cargo = std::env::var("EBPF_CARGO").unwrap_or_else(|_| CARGO.into());
         let version = first_line(Command::new(&rustc).arg("--version")).with_context(|| {
             format!("no eBPF compiler at {rustc}: run `ebpf/setup-debian.sh` (Debian 12)")
         })?;

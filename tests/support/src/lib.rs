@@ -15,5 +15,7 @@ pub mod oracle;
 pub mod privileges;
 pub mod process;
 pub mod programs;
+pub mod requirement;
 pub mod scenario;
+pub mod tool;
 pub mod wait;

@@ -1,11 +1,8 @@
 //! Whether this process may load eBPF programs.
 
-use std::env;
-
 use caps::{CapSet, Capability};
 
-/// The variable that turns a skipped test into a failed one, as in continuous integration.
-pub const REQUIRE: &str = "GEOPHONE_REQUIRE_BPF";
+use crate::requirement::Requirement;
 
 /// Says whether the caller may load eBPF programs; if not, it must return at once.
 ///
@@ -26,9 +23,6 @@ pub fn present() -> bool {
     if missing.is_empty() {
         return true;
     }
-    let reason = format!("this test needs {missing:?}: run it as root");
-    let required = env::var_os(REQUIRE).is_some_and(|value| value == "1");
-    assert!(!required, "{reason} ({REQUIRE}=1 forbids skipping)");
-    eprintln!("SKIPPED: {reason}");
+    Requirement::Bpf.skip(&format!("this test needs {missing:?}: run it as root"));
     false
 }
