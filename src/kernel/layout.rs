@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use geophone_histogram::{Histogram, SLOTS};
 
 use super::btf::{Btf, BtfError, Kind, Type};
+use super::map::is_per_cpu;
 use super::object::{Object, ObjectError};
 
 /// Nesting of arrays in a field that is still understood.
@@ -22,6 +23,8 @@ pub struct MapLayout {
     pub key_size: usize,
     /// Fields of the key, by offset; a key that is one number has one field without a name.
     pub key: Vec<Field>,
+    /// Whether each possible CPU has a value of its own.
+    pub per_cpu: bool,
     /// Size of one CPU's value in bytes.
     pub value_size: usize,
     /// Fields of the value, by offset; a value that is no structure is one field without a name.
@@ -125,12 +128,10 @@ impl Reader<'_> {
             .ok_or_else(undefined)?;
         let key = self.pointee(&definition, "key")?.ok_or_else(undefined)?;
         let value = self.pointee(&definition, "value")?.ok_or_else(undefined)?;
-        let max_entries = match self.pointee(&definition, "max_entries")? {
-            Some(id) => self.btf.unaliased(id)?.and_then(|found| found.array()),
-            None => None,
-        };
+        let map_type = self.number(&definition, "type")?;
         Ok(MapLayout {
-            max_entries: max_entries.map_or(0, |array| array.length),
+            max_entries: self.number(&definition, "max_entries")?.unwrap_or(0),
+            per_cpu: map_type.and_then(is_per_cpu).unwrap_or(false),
             key_size: size(self.btf, key)?,
             key: self.fields(key)?,
             value_size: size(self.btf, value)?,
@@ -150,6 +151,15 @@ impl Reader<'_> {
         Ok(pointer
             .filter(|found| found.kind == Kind::Ptr)
             .and_then(|found| found.referenced()))
+    }
+
+    /// The number that the definition's member `name` gives.
+    fn number(&self, definition: &Type<'_>, name: &str) -> Result<Option<u32>, LayoutError> {
+        let Some(id) = self.pointee(definition, name)? else {
+            return Ok(None);
+        };
+        let array = self.btf.unaliased(id)?.and_then(|found| found.array());
+        Ok(array.map(|array| array.length))
     }
 
     fn fields(&self, id: u32) -> Result<Vec<Field>, LayoutError> {
@@ -270,12 +280,15 @@ mod tests {
         let (key, value) = (btf.ptr(key), btf.ptr(value));
         let entries = btf.array(half, 64);
         let entries = btf.ptr(entries);
+        let per_cpu_hash = btf.array(half, 5);
+        let per_cpu_hash = btf.ptr(per_cpu_hash);
         let members = [
-            ("key", key, 0),
-            ("value", value, 64),
-            ("max_entries", entries, 128),
+            ("type", per_cpu_hash, 0),
+            ("key", key, 64),
+            ("value", value, 128),
+            ("max_entries", entries, 192),
         ];
-        let definition = btf.plain(4, "HashMap<Key, Value>", 24, &members);
+        let definition = btf.plain(4, "PerCpuHashMap<Key, Value>", 32, &members);
         btf.raw("MAP", 14, 0, definition, &[1]);
         Builder::default().map("MAP", &btf.finish()).finish()
     }
@@ -286,7 +299,7 @@ mod tests {
         let layout = &layouts["MAP"];
         let size = size_of::<Histogram>();
         assert_eq!((layout.max_entries, layout.key_size), (64, 16));
-        assert_eq!(layout.value_size, 64 + 3 * size);
+        assert_eq!((layout.per_cpu, layout.value_size), (true, 64 + 3 * size));
         let fields = |fields: &[Field]| {
             let each = fields
                 .iter()

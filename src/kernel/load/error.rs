@@ -30,6 +30,16 @@ pub enum LoadError {
     },
     #[error("the object has no map {0}")]
     NoMap(String),
+    #[error(
+        "map {map}: a value takes {size} bytes on each CPU, and the kernel allows {limit} \
+         (PCPU_MIN_UNIT_SIZE; kernel/bpf/arraymap.c, hashtab.c): divide the value among \
+         several maps, or among keys"
+    )]
+    PerCpuValue {
+        map: String,
+        size: usize,
+        limit: usize,
+    },
     #[error("the object has no function {function}, which program {program} names")]
     NoFunction { program: String, function: String },
     #[error(transparent)]
@@ -51,7 +61,8 @@ impl From<EbpfError> for LoadError {
                 _ => forbidden(Attach::TpBtf),
             },
             Some(libc::ENOMEM | libc::E2BIG) => {
-                "the map is too large for this machine: lower its number of entries".to_owned()
+                "the map is too large for this machine: lower its number of entries or their size"
+                    .to_owned()
             }
             _ => return Self::Kernel(text),
         };

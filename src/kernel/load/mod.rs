@@ -22,7 +22,7 @@ use aya::{Ebpf, EbpfLoader};
 
 use super::declare::{Answers, Declarations};
 use super::layout::{MapLayout, layouts};
-use super::map::{MapError, MapHandle};
+use super::map::{MapError, MapHandle, per_cpu_value_limit};
 use super::object::Object;
 use super::process::raise_memory_limit;
 use refusal::Refusal;
@@ -213,8 +213,17 @@ pub fn verify(object: &[u8], plan: &Plan) -> Result<(), LoadError> {
 
 fn check_maps(layouts: &BTreeMap<String, MapLayout>, plan: &Plan) -> Result<(), LoadError> {
     let mut planned = plan.map_entries.iter().map(|(name, _)| name);
-    match planned.find(|name| !layouts.contains_key(*name)) {
-        Some(name) => Err(LoadError::NoMap(name.clone())),
+    if let Some(name) = planned.find(|name| !layouts.contains_key(*name)) {
+        return Err(LoadError::NoMap(name.clone()));
+    }
+    let limit = per_cpu_value_limit();
+    let mut per_cpu = layouts.iter().filter(|(_, layout)| layout.per_cpu);
+    match per_cpu.find(|(_, layout)| layout.value_size > limit) {
+        Some((map, layout)) => Err(LoadError::PerCpuValue {
+            map: map.clone(),
+            size: layout.value_size,
+            limit,
+        }),
         None => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::kernel::btf::build::Builder as BtfBuilder;
 use crate::kernel::stats::RunTimeStatistics;
 use crate::kernel::sys::program_by_id;
 use crate::kernel::testing::{Builder, Instruction, may_load};
@@ -311,6 +312,48 @@ fn mistakes_in_a_manifest_are_errors_of_the_module() {
         load(b"no object", &good),
         Err(LoadError::Object(_))
     ));
+}
+
+/// An object with the map `MAP` of this type, whose value is that many u64.
+fn with_map(map_type: u32, words: u32) -> Vec<u8> {
+    let mut btf = BtfBuilder::default();
+    let index = btf.int("u32", 4, 0, 32);
+    let cell = btf.int("u64", 8, 0, 64);
+    let value = btf.array(cell, words);
+    let map_type = btf.array(index, map_type);
+    let [map_type, key, value] = [map_type, index, value].map(|to| btf.ptr(to));
+    let members = [
+        ("type", map_type, 0),
+        ("key", key, 64),
+        ("value", value, 128),
+    ];
+    let definition = btf.plain(4, "Map", 24, &members);
+    btf.raw("MAP", 14, 0, definition, &[1]);
+    Builder::default()
+        .map("MAP", &btf.finish())
+        .empty("tp_btf/sched_switch", "f")
+        .finish()
+}
+
+#[test]
+fn a_value_that_no_cpu_has_room_for_is_told_before_the_kernel_refuses_it() {
+    const ARRAY: u32 = 2;
+    const PERCPU_ARRAY: u32 = 6;
+    let plan = plan(&[alternative("f", Attach::TpBtf, "sched_switch")]);
+    let words = u32::try_from(per_cpu_value_limit() / 8).unwrap();
+    verify(&with_map(PERCPU_ARRAY, words), &plan).unwrap();
+    verify(&with_map(ARRAY, words + 1), &plan).unwrap();
+    let error = verify(&with_map(PERCPU_ARRAY, words + 1), &plan).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "map MAP: a value takes {} bytes on each CPU, and the kernel allows {} \
+             (PCPU_MIN_UNIT_SIZE; kernel/bpf/arraymap.c, hashtab.c): divide the value among \
+             several maps, or among keys",
+            8 * (words + 1),
+            8 * words
+        )
+    );
 }
 
 #[test]

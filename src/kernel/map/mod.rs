@@ -1,10 +1,12 @@
 //! Reading and writing maps from user space.
 
 mod entries;
+mod kind;
 #[cfg(test)]
 mod tests;
 
 pub use entries::{Entries, Entry};
+pub(super) use kind::{is_per_cpu, per_cpu_value_limit};
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,19 +17,13 @@ use std::time::Duration;
 
 use super::cpus;
 use entries::Shape;
+use kind::{ARRAY, PERCPU_ARRAY};
 
 use super::sys::{ANY, Cursor, MapFd, NO_EXIST, map_info};
 
 /// How often, and how far apart, to ask for memory that the kernel is about to have.
 const REFILL_TRIES: u32 = 20;
 const REFILL_PAUSE: Duration = Duration::from_millis(1);
-
-const HASH: u32 = 1;
-const ARRAY: u32 = 2;
-const PERCPU_HASH: u32 = 5;
-const PERCPU_ARRAY: u32 = 6;
-const LRU_HASH: u32 = 9;
-const LRU_PERCPU_HASH: u32 = 10;
 
 /// Bytes of values that one call asks for: large enough that calls are few, small enough
 /// that memory stays bounded on machines of many CPUs.
@@ -78,14 +74,10 @@ impl MapHandle {
             }
         };
         let info = map_info(fd.as_fd()).map_err(failed("read its description"))?;
-        let per_cpu = match info.map_type {
-            PERCPU_HASH | PERCPU_ARRAY | LRU_PERCPU_HASH => true,
-            HASH | ARRAY | LRU_HASH => false,
-            _ => {
-                let source = io::Error::other("neither a hash nor an array");
-                return Err(failed("read entries")(source));
-            }
-        };
+        let per_cpu = is_per_cpu(info.map_type).ok_or_else(|| {
+            let source = io::Error::other("neither a hash nor an array");
+            failed("read entries")(source)
+        })?;
         let cpus = if per_cpu {
             cpus::possible()
                 .map_err(failed("tell how many values an entry has"))?

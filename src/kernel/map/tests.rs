@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::kind::{HASH, LRU_HASH, LRU_PERCPU_HASH, PERCPU_HASH};
 use super::*;
 use crate::kernel::sys::create_map;
 use crate::kernel::testing::may_load;
@@ -104,6 +105,22 @@ fn every_kind_of_map_is_read_whole_by_batch_and_by_element() {
             }
         }
     }
+}
+
+#[test]
+fn a_per_cpu_value_has_the_kernels_limit() {
+    if !may_load("a_per_cpu_value_has_the_kernels_limit") {
+        return;
+    }
+    crate::kernel::process::raise_memory_limit();
+    let limit = u32::try_from(per_cpu_value_limit()).unwrap();
+    for map_type in [PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH] {
+        create_map(map_type, 4, limit, 1).unwrap();
+        let error = create_map(map_type, 4, limit + 1, 1).unwrap_err();
+        let refused = [Some(libc::E2BIG), Some(libc::ENOMEM)];
+        assert!(refused.contains(&error.raw_os_error()), "{error}");
+    }
+    create_map(ARRAY, 4, limit + 1, 1).unwrap();
 }
 
 #[test]
