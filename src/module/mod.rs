@@ -13,7 +13,7 @@ mod parse;
 pub use catalogue::{Catalogue, Module, ModuleSource};
 pub use model::{
     Alternative, Attach, Discovery, Key, KeySource, Label, Manifest, Map, MapKind, Metric,
-    ModuleOption, OptionKind, Program,
+    ModuleOption, OptionKind, Program, SCHEMA,
 };
 pub use parse::DEFAULT_MAX_SERIES;
 

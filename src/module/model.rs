@@ -1,6 +1,9 @@
 pub use crate::kernel::{Alternative, Attach};
 use crate::snapshot::{Kind, OtlpName, Stability, Unit};
 
+/// The read-only global that takes the resolution of a module's histograms.
+pub const SCHEMA: &str = "SCHEMA";
+
 /// A checked manifest: every name in it that refers to something refers to something there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {

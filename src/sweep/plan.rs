@@ -1,10 +1,15 @@
 use crate::config::ModuleConfig;
 use crate::kernel::{Plan, ProgramPlan};
-use crate::module::{Key, KeySource, Manifest, Map, MapKind, Metric};
+use crate::module::{Key, KeySource, Manifest, Map, MapKind, Metric, SCHEMA};
+use crate::snapshot::Kind;
 
 /// What to load of a module under these settings, on a machine with so many possible CPUs.
 pub(super) fn plan(manifest: &Manifest, settings: &ModuleConfig, cpus: usize) -> Plan {
-    let mut globals = vec![("SCHEMA".to_owned(), settings.schema.to_le_bytes().to_vec())];
+    let mut globals = Vec::new();
+    // Who has no histogram need not know how fine they are.
+    if has_histogram(manifest) {
+        globals.push((SCHEMA.to_owned(), settings.schema.to_le_bytes().to_vec()));
+    }
     for option in &manifest.options {
         if let Some(global) = &option.global {
             let value = value(settings, &option.name);
@@ -27,6 +32,11 @@ pub(super) fn plan(manifest: &Manifest, settings: &ModuleConfig, cpus: usize) ->
             .collect(),
         force_alternative: None,
     }
+}
+
+fn has_histogram(manifest: &Manifest) -> bool {
+    let mut metrics = manifest.metrics.iter();
+    metrics.any(|metric| metric.kind == Kind::Histogram)
 }
 
 fn value(settings: &ModuleConfig, option: &str) -> u64 {
@@ -158,6 +168,15 @@ mod tests {
         let entries = |map| plan.map_entries.iter().find(|(name, _)| *name == map);
         assert_eq!(entries("BLOCK_IO").unwrap().1, 65 * 5);
         assert_eq!(entries("BLOCK_IO_PARTITION").unwrap().1, 129 * 5);
+    }
+
+    #[test]
+    fn only_histograms_need_a_schema() {
+        let (mut manifest, settings) = block_io(|_| {});
+        let globals = |manifest: &Manifest| plan(manifest, &settings, 8).globals;
+        assert!(globals(&manifest).contains(&(SCHEMA.to_owned(), vec![3, 0, 0, 0])));
+        manifest.metrics.retain(|it| it.kind != Kind::Histogram);
+        assert!(globals(&manifest).iter().all(|(name, _)| name != SCHEMA));
     }
 
     #[test]

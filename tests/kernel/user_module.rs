@@ -8,6 +8,7 @@ use geophone_test_support::bracket::Comparison;
 use geophone_test_support::daemon::Daemon;
 use geophone_test_support::process::{Ended, run_to_end, unconfigured};
 use geophone_test_support::scenario::softirq::compare;
+use tempfile::TempDir;
 
 use crate::{BINARY, geophone, turn};
 
@@ -92,6 +93,46 @@ fn an_object_without_a_named_function_fails_the_check() {
     let Ended { status, said } = check(directory.path());
     assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("softirq_left"), "{said}");
+}
+
+/// The shipped module, whose object knows no `SCHEMA`.
+fn without_schema(manifest: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("softirq.toml"), manifest).unwrap();
+    let mut object = fs::read(shipped().join("softirq.o")).unwrap();
+    let name = b"\0SCHEMA\0";
+    let places: Vec<usize> = (0..object.len() - name.len())
+        .filter(|&at| object[at..].starts_with(name))
+        .collect();
+    assert!(!places.is_empty());
+    for at in places {
+        object[at..at + name.len()].copy_from_slice(b"\0SCHEME\0");
+    }
+    fs::write(directory.path().join("softirq.o"), object).unwrap();
+    directory
+}
+
+#[test]
+fn only_a_module_with_histograms_needs_a_schema() {
+    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
+    let directory = without_schema(&manifest);
+    let Ended { status, said } = check(directory.path());
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("no read-only global SCHEMA"), "{said}");
+
+    let histogram = "[[metrics]]\nname = \"softirq_duration_seconds\"";
+    let (counters, _) = manifest.split_once(histogram).unwrap();
+    let directory = without_schema(counters);
+    let Ended { status, said } = check(directory.path());
+    assert!(status.success(), "{said}");
+
+    let Some(_turn) = turn() else { return };
+    let daemon = start(directory.path());
+    let page = daemon.client().unwrap().metrics().unwrap();
+    let active = [("module", MODULE), ("state", "active")];
+    assert_eq!(page.sum("geophone_module_state", &active), Some(1.0));
+    let runs = page.sum("softirq_runs_total", &[("vector", "timer")]);
+    assert!(runs.is_some(), "{}", daemon.log());
 }
 
 #[test]

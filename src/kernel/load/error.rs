@@ -20,7 +20,10 @@ pub enum LoadError {
     Layout(#[from] LayoutError),
     #[error(transparent)]
     Btf(#[from] BtfError),
-    #[error("the object has no read-only global {0}, which an option sets")]
+    #[error(
+        "the object has no read-only global {0}: declare it with option!, since an option of \
+         the manifest sets it, or its histograms need it (SCHEMA)"
+    )]
     NoGlobal(String),
     #[error("{value} does not fit the global {name}, which is {width} bytes wide")]
     GlobalWidth {

@@ -1,14 +1,14 @@
 use super::declared::Declared;
 use super::{BUILTIN_OPTIONS, Scope, names};
 use crate::document::{At, Fields, Problems, Table, Value};
-use crate::module::model::{KeySource, Map, ModuleOption, OptionKind};
+use crate::module::model::{KeySource, Map, ModuleOption, OptionKind, SCHEMA};
 
 const KEYS: &[&str] = &["type", "default", "min", "max", "global", "help"];
 
 /// Reads `[options.*]`.
 pub(super) fn read(fields: &Fields<'_>, problems: &Problems) -> Declared<ModuleOption> {
     let mut declared = Declared::default();
-    let mut globals: Vec<String> = vec!["SCHEMA".into()];
+    let mut globals: Vec<String> = vec![SCHEMA.into()];
     let entries = fields
         .table("options")
         .map_or(&[][..], |table| &table.entries);
