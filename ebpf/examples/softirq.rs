@@ -75,7 +75,9 @@ pub fn softirq_exit_raw(context: RawTracePointContext) -> i32 {
 fn entered(context: *mut c_void) -> i32 {
     // SAFETY: the tracepoint has one argument.
     let vector = unsafe { argument(context, 0) } as u32 as usize;
-    let Some(record) = ENTRIES.get_ptr_mut(0) else { return 0 };
+    let Some(record) = ENTRIES.get_ptr_mut(0) else {
+        return 0;
+    };
     // SAFETY: this CPU's own record.
     let record = unsafe { &mut *record };
     if let Some(runs) = record.runs.get_mut(vector) {

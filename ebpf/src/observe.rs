@@ -12,14 +12,22 @@ pub fn add(cell: &mut u64, amount: u64) {
 /// Observes a time of `nanoseconds`; a negative one (clocks that disagree) counts as zero.
 #[inline(always)]
 pub fn observe_nanoseconds(histogram: &mut Histogram, nanoseconds: u64, schema: u32) {
-    let nanoseconds = if (nanoseconds as i64) < 0 { 0 } else { nanoseconds };
+    let nanoseconds = if (nanoseconds as i64) < 0 {
+        0
+    } else {
+        nanoseconds
+    };
     observe_ticks(histogram, ticks(nanoseconds), nanoseconds, schema);
 }
 
 /// Observes a time of `nanoseconds` in ticks of 2^-10 s: for times of minutes to years.
 #[inline(always)]
 pub fn observe_long(histogram: &mut Histogram, nanoseconds: u64, schema: u32) {
-    let nanoseconds = if (nanoseconds as i64) < 0 { 0 } else { nanoseconds };
+    let nanoseconds = if (nanoseconds as i64) < 0 {
+        0
+    } else {
+        nanoseconds
+    };
     observe_ticks(histogram, long_ticks(nanoseconds), nanoseconds, schema);
 }
 

@@ -1,7 +1,9 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
+use geophone_test_support::load::disk::write_and_read;
 use geophone_test_support::loop_device::LoopDevice;
+use geophone_test_support::maps;
 use geophone_test_support::scenario::block_io::{compare, until_exported, until_gone};
 
 use crate::{geophone, turn};
@@ -118,4 +120,45 @@ fn flushes_disturb_neither_sizes_nor_the_split() {
         sized > 0.0 && written / sized >= 512.0,
         "{sized} writes with data"
     );
+}
+
+/// Queues that do not stamp the issue of a request are rare; what is done for them must say
+/// the same as the kernel's stamps on one that does.
+#[test]
+fn remembered_times_of_issue_agree_with_the_kernels_stamps() {
+    const DISTRUST: u64 = 2;
+    const REQUESTS: usize = 2000;
+    let Some(_turn) = turn() else { return };
+    let device = LoopDevice::new(64 << 20).unwrap();
+    let name = device.name();
+    let [stamps, memory] = [(), ()].map(|()| geophone(&["block_io"]).start().unwrap());
+    maps::set_word(memory.id(), "BLOCK_IO_UNSTAMPED", DISTRUST).unwrap();
+    let mut clients = [&stamps, &memory].map(|daemon| daemon.client().unwrap());
+    for client in &mut clients {
+        until_exported(client, &name).unwrap();
+    }
+    write_and_read(&device.path(), REQUESTS, 16 << 10, 4).unwrap();
+
+    let pages = clients.map(|mut client| client.metrics().unwrap());
+    for operation in ["read", "write"] {
+        let labels = [("device", name.as_str()), ("operation", operation)];
+        let values = |metric: &str| {
+            let metric = format!("geophone_block_io_{metric}");
+            pages
+                .each_ref()
+                .map(|page| page.sum(&metric, &labels).unwrap())
+        };
+        let [stamped, remembered] = values("device_seconds_count");
+        assert!(stamped >= REQUESTS as f64, "{stamped} requests");
+        assert_eq!(stamped.to_bits(), remembered.to_bits(), "{operation}");
+        let unsplit: f64 = values("unsplit_total").iter().sum();
+        assert!(unsplit < 0.5, "{operation}: {unsplit} unsplit");
+        // The kernel reads its clock a little after the tracepoint of the issue, and one daemon
+        // its own a little after the other when the request completes.
+        let [stamped, remembered] = values("device_seconds_sum");
+        assert!(
+            (remembered / stamped - 1.0).abs() < 0.1,
+            "{operation}: {remembered} s instead of {stamped} s"
+        );
+    }
 }

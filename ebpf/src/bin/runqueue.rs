@@ -120,7 +120,9 @@ pub fn sched_migrate_task_raw(_context: RawTracePointContext) -> i32 {
 /// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, …)`
 #[inline(always)]
 fn switched<A: Access>(context: *mut c_void) -> i32 {
-    let Some(record) = RUNQUEUE.get_ptr_mut(0) else { return 0 };
+    let Some(record) = RUNQUEUE.get_ptr_mut(0) else {
+        return 0;
+    };
     // SAFETY: this CPU's own record, and programs on one CPU do not nest in themselves.
     let record = unsafe { &mut *record };
     // SAFETY: the tracepoint has these three arguments on every kernel since 4.4.

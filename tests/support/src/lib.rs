@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod exposition;
 pub mod load;
 pub mod loop_device;
+pub mod maps;
 pub mod network;
 pub mod oracle;
 pub mod privileges;

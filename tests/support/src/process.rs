@@ -1,7 +1,9 @@
 //! Starting programs, and those that are to end by themselves.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -46,4 +48,20 @@ pub fn run_to_end(command: &mut Command, limit: Duration) -> Result<Ended> {
     output.read_to_string(&mut said)?;
     let status = ended.with_context(|| format!("{command:?} said:\n{said}"))?;
     Ok(Ended { status, said })
+}
+
+/// The numbers behind `key` in the fdinfo of all descriptors of process `pid`: the ids of
+/// what it holds in the kernel.
+pub fn held(pid: u32, key: &str) -> Result<BTreeSet<u32>> {
+    let directory = format!("/proc/{pid}/fdinfo");
+    let entries = fs::read_dir(&directory).with_context(|| directory.clone())?;
+    let mut ids = BTreeSet::new();
+    for entry in entries {
+        let Ok(text) = fs::read_to_string(entry?.path()) else {
+            continue;
+        };
+        let id = text.lines().find_map(|line| line.strip_prefix(key));
+        ids.extend(id.and_then(|id| id.trim().parse::<u32>().ok()));
+    }
+    Ok(ids)
 }

@@ -1,13 +1,12 @@
 //! The eBPF programs that the kernel holds.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aya::programs::loaded_programs;
 
-use crate::wait;
+use crate::{process, wait};
 
 /// Kernel-wide ids of the loaded programs, by the kernel's own walk.
 pub fn loaded() -> BTreeSet<u32> {
@@ -20,17 +19,7 @@ pub fn loaded() -> BTreeSet<u32> {
 
 /// Ids of the programs that process `pid` holds, by itself or through a link.
 pub fn of_process(pid: u32) -> Result<BTreeSet<u32>> {
-    let directory = format!("/proc/{pid}/fdinfo");
-    let entries = fs::read_dir(&directory).with_context(|| directory.clone())?;
-    let mut ids = BTreeSet::new();
-    for entry in entries {
-        let Ok(text) = fs::read_to_string(entry?.path()) else {
-            continue;
-        };
-        let id = text.lines().find_map(|line| line.strip_prefix("prog_id:"));
-        ids.extend(id.and_then(|id| id.trim().parse::<u32>().ok()));
-    }
-    Ok(ids)
+    process::held(pid, "prog_id:")
 }
 
 /// Waits until none of `ids` is loaded. The kernel frees a program a grace period

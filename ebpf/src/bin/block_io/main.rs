@@ -7,14 +7,16 @@
 
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
+mod issue;
 mod request;
 
 use core::ffi::c_void;
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{Array, HashMap, PerCpuHashMap};
+use aya_ebpf::btf_maps::PerCpuHashMap;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{btf_map, btf_tracepoint, raw_tracepoint};
 use aya_ebpf::programs::{BtfTracePointContext, RawTracePointContext};
@@ -62,6 +64,15 @@ pub struct RequestKey {
     /// `dev_t` as the kernel keeps it: major << 20 | minor.
     device: u32,
     operation: u32,
+}
+
+impl RequestKey {
+    fn other(self) -> Self {
+        Self {
+            device: OTHER,
+            ..self
+        }
+    }
 }
 
 #[repr(C)]
@@ -118,14 +129,6 @@ static BLOCK_IO_ERRORS: PerCpuHashMap<DeviceKey, Errors, 1, NO_PREALLOC> = PerCp
 #[btf_map]
 static BLOCK_IO_REQUEUES: PerCpuHashMap<DeviceKey, Requeues, 1, NO_PREALLOC> = PerCpuHashMap::new();
 
-/// Issue times by address of the request, on queues that do not stamp them.
-#[btf_map]
-static BLOCK_IO_ISSUED: HashMap<u64, u64, 1> = HashMap::new();
-
-/// Not zero once a request completed without the kernel's stamp of its issue.
-#[btf_map]
-static BLOCK_IO_UNSTAMPED: Array<u64, 1> = Array::new();
-
 #[btf_tracepoint(function = "block_rq_issue")]
 pub fn block_rq_issue(context: BtfTracePointContext) -> i32 {
     issued(context.as_ptr())
@@ -158,16 +161,10 @@ pub fn block_rq_requeue_raw(context: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn issued(context: *mut c_void) -> i32 {
-    let Some(unstamped) = BLOCK_IO_UNSTAMPED.get(0) else { return 0 };
-    if *unstamped == 0 {
-        return 0;
+    if issue::remembering() {
+        // SAFETY: the declaration found the argument.
+        issue::remember(unsafe { argument(context, ISSUED_REQUEST.get()) });
     }
-    // SAFETY: the declaration found the argument.
-    let request = unsafe { argument(context, ISSUED_REQUEST.get()) };
-    // SAFETY: a helper without arguments.
-    let now = unsafe { bpf_ktime_get_ns() };
-    // A full map shows when the request completes: it is counted as unsplit.
-    let _ = BLOCK_IO_ISSUED.insert(request, now, 0);
     0
 }
 
@@ -175,8 +172,13 @@ fn issued(context: *mut c_void) -> i32 {
 #[inline(always)]
 fn completed<A: Access>(context: *mut c_void) -> i32 {
     // SAFETY: the tracepoint has these arguments on every kernel since 4.14.
-    let (address, error, bytes) =
-        unsafe { (argument(context, 0), argument(context, 1) as u32, argument(context, 2) as u32) };
+    let (address, error, bytes) = unsafe {
+        (
+            argument(context, 0),
+            argument(context, 1) as u32,
+            argument(context, 2) as u32,
+        )
+    };
     let request = address as *const u8;
     // SAFETY: the request that completes.
     let (cmd_flags, rq_flags, data_len) = unsafe {
@@ -190,17 +192,21 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     let op = cmd_flags & 0xff;
     // SAFETY: as above.
     let device = unsafe { device::<A>(request) };
-    let key = RequestKey { device, operation: operation(op) };
+    let key = RequestKey {
+        device,
+        operation: operation(op),
+    };
 
     // blk_status_t is one byte; the register above it is not.
-    let error = if COMPLETES_WITH_STATUS.holds() { error & 0xff } else { error };
+    let error = if COMPLETES_WITH_STATUS.holds() {
+        error & 0xff
+    } else {
+        error
+    };
 
-    let requests = BLOCK_IO
-        .get_ptr_mut(key)
-        .or_else(|| BLOCK_IO.get_ptr_mut(RequestKey { device: OTHER, operation: key.operation }));
-    let Some(requests) = requests else { return 0 };
-    // SAFETY: this CPU's own record.
-    let requests = unsafe { &mut *requests };
+    let Some(requests) = record(&BLOCK_IO, key, key.other()) else {
+        return 0;
+    };
 
     // A request may complete in parts. The last one takes all that is left.
     if bytes < data_len {
@@ -214,7 +220,11 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     // A write with a flush around it completes twice: its data, then, without bytes, the whole
     // sequence, which is when the kernel counts it, too (blk_account_io_done()). An error is
     // reported both times. Before 6.11 the bit was a macro, 4.
-    let flush_seq = if FLUSH_SEQ_BIT.found() { FLUSH_SEQ_BIT.get() & 31 } else { 4 };
+    let flush_seq = if FLUSH_SEQ_BIT.found() {
+        FLUSH_SEQ_BIT.get() & 31
+    } else {
+        4
+    };
     if rq_flags & (1 << flush_seq) != 0 && op != OP_FLUSH.get() {
         return 0;
     }
@@ -230,7 +240,11 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     }
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
-    observe_nanoseconds(&mut requests.duration, now.wrapping_sub(start), SCHEMA.load());
+    observe_nanoseconds(
+        &mut requests.duration,
+        now.wrapping_sub(start),
+        SCHEMA.load(),
+    );
 
     if SPLIT.load() != 0 {
         // SAFETY: the request that completes.
@@ -238,57 +252,43 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
         // What carries nothing and is no flush was never issued: the flush it asked for was.
         // Passthrough requests, among the other operations, are not stamped on any queue.
         let stampable = (bytes != 0 || op == OP_FLUSH.get()) && key.operation != OTHER_OPERATION;
-        let issue = issue_time(stamped, address, stampable);
+        let issue = issue::time(stamped, address, stampable);
         split(key, start, if issue < start { 0 } else { issue }, now);
     }
     if PARTITIONS.load() != 0 {
         // SAFETY: the request that completes.
         let partition = unsafe { partition::<A>(request) };
-        let of = |device| RequestKey { device, operation: key.operation };
-        let mut record = BLOCK_IO_PARTITION.get_ptr_mut(of(partition));
         // A request to the whole disk is accounted to the disk itself.
-        if record.is_none() && partition != 0 && partition != device {
-            record = BLOCK_IO_PARTITION.get_ptr_mut(of(OTHER));
-        }
-        if let Some(record) = record {
-            // SAFETY: this CPU's own record.
-            let record = unsafe { &mut *record };
-            observe_nanoseconds(&mut record.duration, now.wrapping_sub(start), SCHEMA.load());
+        if partition != 0 && partition != device {
+            let key = RequestKey {
+                device: partition,
+                ..key
+            };
+            if let Some(record) = record(&BLOCK_IO_PARTITION, key, key.other()) {
+                observe_nanoseconds(&mut record.duration, now.wrapping_sub(start), SCHEMA.load());
+            }
         }
     }
     0
 }
 
-/// When the request was handed to the driver; zero if nobody knows. A `stampable` request
-/// without the kernel's stamp begins the keeping of issue times.
+/// This CPU's record of `key`; where it has none, that of `other`.
 #[inline(always)]
-fn issue_time(stamped: u64, request: u64, stampable: bool) -> u64 {
-    let Some(unstamped) = BLOCK_IO_UNSTAMPED.get_ptr_mut(0) else { return stamped };
-    // SAFETY: the word only ever becomes 1.
-    if unsafe { *unstamped } == 0 {
-        if stamped == 0 && stampable {
-            // SAFETY: every writer writes the same word.
-            unsafe { *unstamped = 1 };
-        }
-        return stamped;
-    }
-    // Every completion forgets what its issue left: the address will be another request's.
-    // SAFETY: the value is copied before anything else can be done to the entry.
-    let remembered = unsafe { BLOCK_IO_ISSUED.get(request) }.copied().unwrap_or(0);
-    if remembered != 0 {
-        let _ = BLOCK_IO_ISSUED.remove(request);
-    }
-    if stamped != 0 { stamped } else { remembered }
+fn record<K, V, const N: usize, const F: usize>(
+    map: &'static PerCpuHashMap<K, V, N, F>,
+    key: K,
+    other: K,
+) -> Option<&'static mut V> {
+    let record = map.get_ptr_mut(key).or_else(|| map.get_ptr_mut(other));
+    // SAFETY: this CPU's own record, and no other reference to it is alive.
+    record.map(|record| unsafe { &mut *record })
 }
 
 #[inline(always)]
 fn split(key: RequestKey, start: u64, issue: u64, now: u64) {
-    let record = BLOCK_IO_SPLIT.get_ptr_mut(key).or_else(|| {
-        BLOCK_IO_SPLIT.get_ptr_mut(RequestKey { device: OTHER, operation: key.operation })
-    });
-    let Some(record) = record else { return };
-    // SAFETY: this CPU's own record.
-    let record = unsafe { &mut *record };
+    let Some(record) = record(&BLOCK_IO_SPLIT, key, key.other()) else {
+        return;
+    };
     if issue == 0 {
         add(&mut record.unsplit, 1);
         return;
@@ -299,14 +299,13 @@ fn split(key: RequestKey, start: u64, issue: u64, now: u64) {
 
 #[inline(always)]
 fn failed(device: u32, class: usize) {
-    let record = BLOCK_IO_ERRORS
-        .get_ptr_mut(DeviceKey { device })
-        .or_else(|| BLOCK_IO_ERRORS.get_ptr_mut(DeviceKey { device: OTHER }));
-    if let Some(record) = record {
-        // SAFETY: this CPU's own record.
-        if let Some(cell) = unsafe { (*record).errors.get_mut(class) } {
-            add(cell, 1);
-        }
+    let record = record(
+        &BLOCK_IO_ERRORS,
+        DeviceKey { device },
+        DeviceKey { device: OTHER },
+    );
+    if let Some(cell) = record.and_then(|record| record.errors.get_mut(class)) {
+        add(cell, 1);
     }
 }
 
@@ -316,12 +315,13 @@ fn requeued<A: Access>(context: *mut c_void) -> i32 {
     let request = unsafe { argument(context, REQUEUED_REQUEST.get()) } as *const u8;
     // SAFETY: the request that goes back to its queue.
     let device = unsafe { device::<A>(request) };
-    let record = BLOCK_IO_REQUEUES
-        .get_ptr_mut(DeviceKey { device })
-        .or_else(|| BLOCK_IO_REQUEUES.get_ptr_mut(DeviceKey { device: OTHER }));
+    let record = record(
+        &BLOCK_IO_REQUEUES,
+        DeviceKey { device },
+        DeviceKey { device: OTHER },
+    );
     if let Some(record) = record {
-        // SAFETY: this CPU's own record.
-        add(unsafe { &mut (*record).requeues }, 1);
+        add(&mut record.requeues, 1);
     }
     0
 }

@@ -64,9 +64,17 @@ pub unsafe fn partition<A: Access>(request: *const u8) -> u32 {
 /// `BLK_STS_*` and the errno that stood for each before 5.16 (block/blk-core.c, `blk_errors`).
 #[inline(always)]
 pub fn status_class(error: u32, is_status: bool) -> usize {
-    let (io, timeout, medium, transport, target, protection, no_space, not_supported) =
-        if is_status { (10, 2, 7, 4, 5, 8, 3, 1) } else { (5, 110, 61, 67, 121, 84, 28, 95) };
-    let error = if is_status { error } else { (error as i32).unsigned_abs() };
+    let (io, timeout, medium, transport, target, protection, no_space, not_supported) = if is_status
+    {
+        (10, 2, 7, 4, 5, 8, 3, 1)
+    } else {
+        (5, 110, 61, 67, 121, 84, 28, 95)
+    };
+    let error = if is_status {
+        error
+    } else {
+        (error as i32).unsigned_abs()
+    };
     if error == io {
         0
     } else if error == timeout {
