@@ -14,60 +14,101 @@ use geophone_test_support::load::schedule::Competition;
 use geophone_test_support::load::tcp::{Sink, send};
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::network::Pair;
-use geophone_test_support::{programs, scenario};
+use geophone_test_support::{maps, programs, scenario};
 
-use super::Row;
 use super::empty::Empty;
+use super::row::{Row, Unit};
+
+const NO_SPLIT: &str = "[modules.block_io]\nsplit = false\n";
+/// Bytes of the disk, and requests that keep the CPUs of a small machine busy.
+const DISK: u64 = 64 << 20;
+const IN_FLIGHT: usize = 8;
 
 /// What is measured beside what.
 struct Case {
     what: &'static str,
     module: &'static str,
     configuration: &'static str,
+    /// What is written to the daemon's arrays before the load.
+    words: &'static [(&'static str, u64)],
     /// The tracepoint that fires once per event.
     event: &'static str,
     /// Only programs whose name begins so count; all of the module's if empty.
     programs: &'static str,
     load: fn() -> Result<()>,
-    budget: f64,
+    budget: Option<f64>,
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 7] = [
     Case {
         what: "runqueue, per context switch",
         module: "runqueue",
         configuration: "",
+        words: &[],
         event: "sched_switch",
         programs: "",
         load: schedule,
-        budget: 2.5,
+        budget: Some(2.5),
     },
     Case {
-        what: "block_io, per request, all hooks",
+        what: "block_io, per request",
         module: "block_io",
         configuration: "",
+        words: &[],
         event: "block_rq_complete",
         programs: "",
-        load: disk,
-        budget: 10.0,
+        load: busy_disk,
+        budget: Some(10.0),
     },
     Case {
         what: "block_io, per request, without the split",
         module: "block_io",
-        configuration: "[modules.block_io]\nsplit = false\n",
+        configuration: NO_SPLIT,
+        words: &[],
         event: "block_rq_complete",
         programs: "",
-        load: disk,
-        budget: 4.0,
+        load: busy_disk,
+        budget: Some(4.0),
+    },
+    Case {
+        what: "block_io, per request, times of issue remembered",
+        module: "block_io",
+        configuration: "",
+        words: &[("BLOCK_IO_UNSTAMPED", 1)],
+        event: "block_rq_complete",
+        programs: "",
+        load: busy_disk,
+        budget: Some(10.0),
+    },
+    Case {
+        what: "block_io, per request, one at a time",
+        module: "block_io",
+        configuration: "",
+        words: &[],
+        event: "block_rq_complete",
+        programs: "",
+        load: idle_disk,
+        budget: None,
+    },
+    Case {
+        what: "block_io, per request, one at a time, without the split",
+        module: "block_io",
+        configuration: NO_SPLIT,
+        words: &[],
+        event: "block_rq_complete",
+        programs: "",
+        load: idle_disk,
+        budget: None,
     },
     Case {
         what: "tcp, per retransmission",
         module: "tcp",
         configuration: "",
+        words: &[],
         event: "tcp_retransmit_skb",
         programs: "tcp_retransmit",
         load: retransmissions,
-        budget: 5.0,
+        budget: Some(5.0),
     },
 ];
 
@@ -84,8 +125,12 @@ pub fn measure(binary: &Path, empty: &Path) -> Result<Vec<Row>> {
 
 fn row(case: &Case, binary: &Path, empty: &Path, btf: &Btf) -> Result<Row> {
     let options = Options::new(binary).only(&[case.module]);
-    let daemon = options.configuration(case.configuration).start()?;
+    // First, so that it is the one to find cold what every program needs.
     let empty = Empty::attach(empty, case.event, btf)?;
+    let daemon = options.configuration(case.configuration).start()?;
+    for (map, value) in case.words {
+        maps::set_word(daemon.id(), map, *value)?;
+    }
     let ours = programs::of_process(daemon.id())?;
     let _statistics = enable_stats(Stats::RunTime)?;
 
@@ -109,14 +154,10 @@ fn row(case: &Case, binary: &Path, empty: &Path, btf: &Btf) -> Result<Row> {
         .map(|(_, time)| time)
         .sum();
     let (ours, floor) = (time as f64 / events as f64, floor as f64 / events as f64);
-    Ok(Row::new(
-        case.what,
-        format!(
-            "{:.2} x ({ours:.0} ns, empty {floor:.0} ns, {events} events)",
-            ours / floor
-        ),
-        format!("{} x", case.budget),
-    ))
+    let detail = format!("{ours:.0} ns, empty {floor:.0} ns, {events} events");
+    Ok(Row::new(case.what, ours / floor, Unit::Times)
+        .detail(detail)
+        .budget(case.budget))
 }
 
 /// Name and cost so far of every loaded program.
@@ -136,12 +177,17 @@ fn schedule() -> Result<()> {
     Ok(())
 }
 
-fn disk() -> Result<()> {
-    let device = LoopDevice::new(64 << 20)?;
-    for _ in 0..5 {
-        write_and_read(&device.path(), 4000, 16 << 10, 1)?;
-    }
-    Ok(())
+/// Requests one after the other keep the CPUs idle in between: the programs find cold caches.
+fn idle_disk() -> Result<()> {
+    requests(&LoopDevice::new(DISK)?, 1)
+}
+
+fn busy_disk() -> Result<()> {
+    requests(&LoopDevice::new(DISK)?, IN_FLIGHT)
+}
+
+fn requests(device: &LoopDevice, in_flight: usize) -> Result<()> {
+    (0..5).try_for_each(|_| write_and_read(&device.path(), 4000, 16 << 10, in_flight))
 }
 
 fn retransmissions() -> Result<()> {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use geophone_test_support::daemon::{Daemon, Options};
 
-use super::{Row, median, milliseconds};
+use super::median;
+use super::row::Row;
 
 const STARTS: usize = 5;
 /// How often it is scraped while it settles, as a Prometheus would.
@@ -30,20 +31,12 @@ pub fn measure(binary: &Path, settle: Duration) -> Result<Vec<Row>> {
         .sum("geophone_map_bytes", &[])
         .unwrap_or(f64::NAN);
     let size = fs::metadata(binary)?.len();
-    let mebibytes = |bytes: f64| format!("{:.2} MiB", bytes / f64::from(1 << 20));
+    let memory = format!("resident memory after {} s", settle.as_secs());
     Ok(vec![
-        Row::new(
-            "start to first scrape",
-            milliseconds(median(starts)),
-            "300 ms",
-        ),
-        Row::new(
-            format!("resident memory after {} s", settle.as_secs()),
-            mebibytes(resident(&daemon)? as f64),
-            "12 MB",
-        ),
-        Row::new("eBPF maps", mebibytes(maps), "4 MB"),
-        Row::new("binary", mebibytes(size as f64), "8 MB"),
+        Row::time("start to first scrape", median(starts)).budget(300.0),
+        Row::memory(memory, resident(&daemon)? as f64).budget(12.0),
+        Row::memory("eBPF maps", maps).budget(4.0),
+        Row::memory("binary", size as f64).budget(8.0),
     ])
 }
 

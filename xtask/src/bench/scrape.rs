@@ -8,32 +8,31 @@ use anyhow::{Context, Result};
 use geophone_test_support::daemon::{Daemon, Options};
 use geophone_test_support::wait;
 
-use super::{Row, median, milliseconds};
+use super::median;
+use super::row::Row;
 
 /// For the kernel to let go of a group that has just become empty.
 const GRACE: Duration = Duration::from_secs(2);
 const SCRAPES: usize = 50;
 const PER_CGROUP: &str = "[modules.runqueue]\nper_cgroup = true\n";
-const GROUPS: [usize; 3] = [10, 100, 200];
+/// The last makes a page of 10,000 samples.
+const GROUPS: [usize; 3] = [10, 100, 300];
 
 pub fn measure(binary: &Path) -> Result<Vec<Row>> {
     let daemon = Options::new(binary).start()?;
-    let mut rows = vec![row("default page", &daemon, "3 ms")?];
+    let mut rows = vec![row("default page", &daemon, 3.0)?];
     drop(daemon);
     for count in GROUPS {
         let _groups = Groups::new(count)?;
         let daemon = Options::new(binary).configuration(PER_CGROUP).start()?;
-        rows.push(row(
-            &format!("with {count} more control groups"),
-            &daemon,
-            "",
-        )?);
+        let what = format!("with {count} more control groups");
+        rows.push(row(&what, &daemon, None)?);
     }
     Ok(rows)
 }
 
 /// Every scrape makes a sweep of its own.
-fn row(what: &str, daemon: &Daemon, budget: &str) -> Result<Row> {
+fn row(what: &str, daemon: &Daemon, budget: impl Into<Option<f64>>) -> Result<Row> {
     let mut client = daemon.client()?;
     let mut times = Vec::with_capacity(SCRAPES);
     let mut bytes = 0;
@@ -50,12 +49,9 @@ fn row(what: &str, daemon: &Daemon, budget: &str) -> Result<Row> {
         .unwrap_or(f64::NAN)
         * 1e3;
     let size = format!("{} samples, {} KiB", page.len(), bytes >> 10);
-    let time = milliseconds(median(times));
-    Ok(Row::new(
-        format!("{what}: {size}"),
-        format!("{time}, of which sweep {sweep:.2} ms"),
-        budget,
-    ))
+    Ok(Row::time(format!("{what}: {size}"), median(times))
+        .detail(format!("of which sweep {sweep:.2} ms"))
+        .budget(budget))
 }
 
 /// Control groups without tasks; removed when dropped.
