@@ -175,4 +175,8 @@ fn log(report: &ModuleReport, required: bool) {
         ModuleState::Unsupported => info!(module = %name, %state, %reason, "module unsupported"),
         _ => warn!(module = %name, %state, %programs, %hooks, %reason, "module not fully active"),
     }
+    for program in report.programs.iter().filter(|program| program.fell_back) {
+        let (hook, reason) = (&program.hook, program.passed_over.join("; "));
+        warn!(module = %name, program = program.name, %hook, %reason, "program on a fall-back");
+    }
 }

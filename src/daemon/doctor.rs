@@ -88,6 +88,9 @@ impl fmt::Display for Diagnosis {
                     &program.reason
                 };
                 writeln!(f, "    {:<12} {:<24} {how}", program.state, program.name)?;
+                for better in &program.passed_over {
+                    writeln!(f, "    {:<12} {:<24} not {better}", "", "")?;
+                }
             }
         }
         Ok(())

@@ -27,7 +27,7 @@ pub use capabilities::{Held, missing_capabilities};
 pub use features::{Feature, Standing};
 pub use host::{Host, Lockdown, Mounts};
 pub use load::{
-    Alternative, Attach, Attached, KernelBtf, LoadError, Loader, Module, Plan, Program,
+    Alternative, Attach, Attached, KernelBtf, LoadError, Loader, Module, PassedOver, Plan, Program,
     ProgramPlan, ProgramState, verify,
 };
 pub use map::{Entries, Entry, MapError, MapHandle};

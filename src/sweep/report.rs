@@ -25,6 +25,11 @@ pub struct ProgramReport {
     pub hook: String,
     /// Why it is not attached; empty if it is.
     pub reason: String,
+    /// Better hooks that it is not attached to, and why not.
+    pub passed_over: Vec<String>,
+    /// Whether one of those should have worked.
+    #[serde(skip)]
+    pub fell_back: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -131,6 +136,12 @@ impl ProgramReport {
             state,
             hook,
             reason,
+            passed_over: program
+                .passed_over
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            fell_back: program.passed_over.iter().any(|each| !each.unsupported),
         }
     }
 }

@@ -53,3 +53,13 @@ fn every_built_in_module_is_active_or_says_why_not() {
         assert!(daemon.log().contains(module), "no line about {module}");
     }
 }
+
+/// A verifier that rejects the better of two programs costs its users time at every event.
+#[test]
+fn nothing_that_is_built_in_is_on_a_fall_back() {
+    let Some(_turn) = turn() else { return };
+    let daemon = Options::new(BINARY).start().unwrap();
+    let page = daemon.client().unwrap().metrics().unwrap();
+    let warnings = page.sum("geophone_log_messages_total", &[("level", "warn")]);
+    assert!(warnings.unwrap() < 0.5, "{}", daemon.log());
+}

@@ -14,6 +14,7 @@ pub use kernel_btf::KernelBtf;
 pub use plan::{Alternative, Attach, Plan, ProgramPlan};
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::os::fd::AsFd as _;
 
@@ -41,6 +42,18 @@ pub struct Module {
 pub struct Program {
     pub name: String,
     pub state: ProgramState,
+    /// Better alternatives than the one that is attached, and why they are not.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// An alternative that was not taken.
+#[derive(Debug)]
+pub struct PassedOver {
+    pub hook: String,
+    /// Whether the kernel simply does not offer what it needs. Otherwise it should have
+    /// worked: the verifier rejected it, say.
+    pub unsupported: bool,
+    pub reason: String,
 }
 
 #[derive(Debug)]
@@ -100,10 +113,7 @@ impl<'a> Loader<'a> {
         let programs = plan
             .programs
             .iter()
-            .map(|program| Program {
-                name: program.name.clone(),
-                state: self.start(&mut ebpf, program, plan.force_alternative, &answers),
-            })
+            .map(|program| self.start(&mut ebpf, program, plan.force_alternative, &answers))
             .collect();
         Ok(Module { programs, maps })
     }
@@ -132,28 +142,34 @@ impl<'a> Loader<'a> {
         plan: &ProgramPlan,
         forced: Option<usize>,
         answers: &Answers<'_>,
-    ) -> ProgramState {
-        let mut refusals: Vec<(String, Refusal)> = Vec::new();
+    ) -> Program {
+        let name = plan.name.clone();
+        let mut passed_over = Vec::new();
         for (index, alternative) in plan.to_try(forced) {
-            match self.try_one(ebpf, index, alternative, answers) {
-                Ok(attached) => return ProgramState::Attached(attached),
-                Err(refusal) => refusals.push((alternative.hook(), refusal)),
-            }
+            let Refusal {
+                unsupported,
+                reason,
+            } = match self.try_one(ebpf, index, alternative, answers) {
+                Ok(attached) => {
+                    let state = ProgramState::Attached(attached);
+                    return Program {
+                        name,
+                        state,
+                        passed_over,
+                    };
+                }
+                Err(refusal) => refusal,
+            };
+            passed_over.push(PassedOver {
+                hook: alternative.hook(),
+                unsupported,
+                reason,
+            });
         }
-        let reason = match refusals.as_slice() {
-            [] => "it has no alternatives".to_owned(),
-            [(_, only)] => only.reason.clone(),
-            several => {
-                let each = several
-                    .iter()
-                    .map(|(hook, each)| format!("{hook}: {}", each.reason));
-                each.collect::<Vec<_>>().join("; ")
-            }
-        };
-        if refusals.iter().all(|(_, refusal)| refusal.unsupported) {
-            ProgramState::Unsupported { reason }
-        } else {
-            ProgramState::Failed { reason }
+        Program {
+            name,
+            state: not_attached(&passed_over),
+            passed_over: Vec::new(),
         }
     }
 
@@ -196,6 +212,29 @@ impl Program {
             ProgramState::Attached(_) => None,
             ProgramState::Unsupported { reason } | ProgramState::Failed { reason } => Some(reason),
         }
+    }
+}
+
+/// The state of a program of which no alternative could be had.
+fn not_attached(refused: &[PassedOver]) -> ProgramState {
+    let reason = match refused {
+        [] => "it has no alternatives".to_owned(),
+        [only] => only.reason.clone(),
+        several => {
+            let each = several.iter().map(ToString::to_string);
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    if refused.iter().all(|each| each.unsupported) {
+        ProgramState::Unsupported { reason }
+    } else {
+        ProgramState::Failed { reason }
+    }
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.hook, self.reason)
     }
 }
 

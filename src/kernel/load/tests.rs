@@ -215,6 +215,32 @@ fn what_the_verifier_minds_is_in_the_reason() {
 }
 
 #[test]
+fn what_was_rejected_is_kept_when_a_fall_back_attaches() {
+    if !may_load("what_was_rejected_is_kept_when_a_fall_back_attaches") {
+        return;
+    }
+    let object = Builder::default()
+        .function("tp_btf/sched_switch", "bad", vec![Instruction::exit()])
+        .empty("raw_tp/sched_switch", "good")
+        .finish();
+    let alternatives = [
+        alternative("bad", Attach::TpBtf, "sched_switch"),
+        alternative("good", Attach::RawTp, "sched_switch"),
+    ];
+    let module = load(&object, &plan(&alternatives)).unwrap();
+    let [program] = module.programs.as_slice() else {
+        panic!("{module:?}")
+    };
+    assert_eq!(program.attached().unwrap().hook, "raw_tp/sched_switch");
+    let [better] = program.passed_over.as_slice() else {
+        panic!("{program:?}")
+    };
+    assert!(!better.unsupported);
+    let start = "tp_btf/sched_switch: the verifier rejected the program: ";
+    assert!(better.to_string().starts_with(start), "{better}");
+}
+
+#[test]
 fn hooks_that_a_kernel_may_lack_attach_or_say_why_not() {
     if !may_load("hooks_that_a_kernel_may_lack_attach_or_say_why_not") {
         return;

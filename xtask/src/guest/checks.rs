@@ -93,6 +93,9 @@ fn modules(daemon: &Daemon) -> Result<String> {
             state.unwrap_or("not there")
         );
     }
+    let log = daemon.log();
+    let fall_back = log.lines().find(|line| line.contains("on a fall-back"));
+    ensure!(fall_back.is_none(), "{}", fall_back.unwrap_or_default());
     Ok(format!("{} active", MODULES.join(", ")))
 }
 
