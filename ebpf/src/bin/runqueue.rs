@@ -31,6 +31,8 @@ use geophone_ebpf::{Histogram, declare, option};
 geophone_ebpf::probe_object!();
 
 declare! {
+    PREV = "argument sched_switch task_struct 0";
+    NEXT = "argument sched_switch task_struct 1";
     LAST_QUEUED = "field task_struct.sched_info.last_queued";
     RUN_DELAY = "field task_struct.sched_info.run_delay";
     PCOUNT = "field task_struct.sched_info.pcount";
@@ -117,7 +119,8 @@ pub fn sched_migrate_task_raw(_context: RawTracePointContext) -> i32 {
     migrated()
 }
 
-/// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, …)`
+/// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, …)`; some
+/// 5.18 have the state of `prev` before the tasks.
 #[inline(always)]
 fn switched<A: Access>(context: *mut c_void) -> i32 {
     let Some(record) = RUNQUEUE.get_ptr_mut(0) else {
@@ -125,19 +128,20 @@ fn switched<A: Access>(context: *mut c_void) -> i32 {
     };
     // SAFETY: this CPU's own record, and programs on one CPU do not nest in themselves.
     let record = unsafe { &mut *record };
-    // SAFETY: the tracepoint has these three arguments on every kernel since 4.4.
+    // SAFETY: the declarations found the arguments; the first is there since 4.4.
     let (preempt, prev, next) = unsafe {
         (
             argument(context, 0) & 0xff,
-            argument(context, 1) as *const u8,
-            argument(context, 2) as *const u8,
+            argument(context, PREV.get()) as *const u8,
+            argument(context, NEXT.get()) as *const u8,
         )
     };
 
     // The idle task (pid 0 on every CPU) yields to whatever comes: not a switch of a task.
     // SAFETY: prev is the task that leaves the CPU.
     if unsafe { A::read::<u32, _>(&PID, prev) } != 0 {
-        // What __schedule() counts in nvcsw: the task gave up the CPU by itself.
+        // What __schedule() counts in nvcsw: the task gave up the CPU by itself. It counts so
+        // too where a signal keeps the task from the sleep it asked for; that does not show here.
         // SAFETY: as above. The state fits the low half where it is a long.
         let voluntary = preempt == 0 && unsafe { A::read::<u32, _>(&STATE, prev) } != 0;
         add(&mut record.switches[usize::from(!voluntary)], 1);
