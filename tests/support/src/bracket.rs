@@ -97,15 +97,30 @@ impl Comparison {
         Ok(())
     }
 
-    /// As [`Comparison::equal`], but up to `unseen` runs may be missing: a host has been seen
-    /// where what interrupts a certain process reaches no eBPF program, though ftrace has it,
-    /// and is not counted as missed either.
+    /// As [`Comparison::equal`], but up to `unseen` events may be missing: a host has been seen
+    /// where what happens while a certain process has the CPU passes no tracepoint, so that it
+    /// is not counted as missed either.
     pub fn nearly_equal(&self, unseen: f64) -> Result<()> {
         let visible = Self {
             missed: self.missed + unseen,
             ..self.clone()
         };
         visible.equal(1.0)
+    }
+
+    /// Our count plus the missed runs and up to `unseen` events, as above, is no less than the
+    /// kernel's, which is of a part of what we count.
+    pub fn at_least(&self, unseen: f64) -> Result<()> {
+        let (least, _) = self.kernel;
+        ensure!(
+            least > 0.0,
+            "{self}: the load left no trace in the kernel's counter"
+        );
+        ensure!(
+            least <= self.ours + self.missed + unseen,
+            "{self}: less than a part of it"
+        );
+        Ok(())
     }
 
     /// Our figure is between the kernel's divided and multiplied by `factor`: for figures
@@ -192,9 +207,18 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_is_no_less_than_its_part() {
+        assert!(comparison(12.0, (10.0, 10.0), 0.0).at_least(0.0).is_ok());
+        assert!(comparison(9.0, (10.0, 11.0), 0.0).at_least(0.0).is_err());
+        assert!(comparison(9.0, (10.0, 11.0), 1.0).at_least(0.0).is_ok());
+        assert!(comparison(9.0, (10.0, 11.0), 0.0).at_least(1.0).is_ok());
+    }
+
+    #[test]
     fn nothing_is_not_equal_to_nothing() {
         assert!(comparison(0.0, (0.0, 0.0), 0.0).equal(1.0).is_err());
         assert!(comparison(0.0, (0.0, 0.0), 0.0).within(0.1).is_err());
+        assert!(comparison(0.0, (0.0, 0.0), 0.0).at_least(0.0).is_err());
     }
 
     #[test]

@@ -6,11 +6,14 @@
 
 pub mod bracket;
 pub mod client;
+pub mod control_group;
+pub mod cpus;
 pub mod daemon;
 pub mod exposition;
 pub mod load;
 pub mod loop_device;
 pub mod maps;
+pub mod mount;
 pub mod network;
 pub mod oracle;
 pub mod privileges;

@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use geophone_test_support::control_group::Group;
+use geophone_test_support::load::busy::Busy;
 use geophone_test_support::load::disk::write_and_read;
 use geophone_test_support::load::schedule::Competition;
 use geophone_test_support::load::tcp::{Sink, be_refused, reset, send};
 use geophone_test_support::loop_device::LoopDevice;
+use geophone_test_support::mount::FileSystem;
 use geophone_test_support::network::Pair;
 use geophone_test_support::oracle::disk::Disk;
-use geophone_test_support::oracle::schedule::Schedule;
+use geophone_test_support::oracle::schedule::Task;
 use geophone_test_support::oracle::tcp::Tcp;
 use geophone_test_support::privileges;
 
@@ -20,15 +24,54 @@ fn competing_threads_wait_for_cpus() {
     let processors = std::thread::available_parallelism().unwrap().get();
     let load = Competition::new(2 * processors, 1).unwrap();
     load.run(Duration::from_millis(20));
-    let before = Schedule::read().unwrap();
+    let before = Task::sum_of(load.tasks()).unwrap();
     load.run(Duration::from_millis(500));
-    let gain = Schedule::read().unwrap().since(&before);
+    let after = Task::sum_of(load.tasks()).unwrap();
     // At least half of the spinners wait at any time.
-    assert!(gain.wait > 400_000_000, "{gain:?}");
+    let waited = after.delay.nanoseconds - before.delay.nanoseconds;
+    assert!(waited > 400_000_000, "{before:?}, {after:?}");
     assert!(
-        gain.voluntary > 100 && gain.runs > 100 && gain.migrations > 0,
-        "{gain:?}"
+        after.voluntary - before.voluntary > 100
+            && after.delay.runs - before.delay.runs > 100
+            && after.migrations > before.migrations,
+        "{before:?}, {after:?}"
     );
+}
+
+#[test]
+fn a_load_in_a_group_is_all_there_is_in_it() {
+    if !privileges::present() {
+        return;
+    }
+    let mount = FileSystem::of_kind("cgroup2").unwrap();
+    let group = Group::new().unwrap();
+    let directory = mount.path().join(group.label().trim_start_matches('/'));
+    let load = Competition::within(group, 1, 1).unwrap();
+    let text = fs::read_to_string(directory.join("cgroup.threads")).unwrap();
+    let mut threads: Vec<u32> = text.lines().map(|line| line.parse().unwrap()).collect();
+    let mut tasks = load.tasks().to_vec();
+    threads.sort_unstable();
+    tasks.sort_unstable();
+    assert_eq!(threads, tasks);
+    drop(load);
+    assert!(!directory.exists());
+}
+
+#[test]
+fn while_busy_no_cpu_is_idle() {
+    let _busy = Busy::start().unwrap();
+    let before = idle();
+    let load = Competition::new(1, 1).unwrap();
+    load.run(Duration::from_millis(300));
+    assert_eq!(idle(), before);
+}
+
+/// Time that all CPUs were idle, in ticks (the fourth and fifth number in `/proc/stat`).
+fn idle() -> u64 {
+    let text = fs::read_to_string("/proc/stat").unwrap();
+    let all = text.lines().next().unwrap();
+    let times = all.split_whitespace().skip(4).take(2);
+    times.map(|time| time.parse::<u64>().unwrap()).sum()
 }
 
 #[test]

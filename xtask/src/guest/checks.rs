@@ -19,18 +19,18 @@ use crate::vm::image::DAEMON;
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10435);
 const MODULES: [&str; 3] = ["runqueue", "block_io", "tcp"];
 
-/// How far the kernel's sums over tasks may be from ours: reading them takes long in
-/// software emulation.
-const SCHEDULE_SHARE: f64 = 0.05;
+/// How long the scheduler's load works.
+const SCHEDULE: Duration = Duration::from_secs(3);
 
 /// A verifier that refuses a program on some old kernel is heard in full.
-const DEBUG: &str = "[log]\nlevel = \"debug\"\n";
+const CONFIGURATION: &str = "[log]\nlevel = \"debug\"\n[modules.runqueue]\nper_cgroup = true\n";
 
 /// A scenario on the running daemon.
 type Scenario = fn(&mut Client) -> Result<String>;
 
-const SCENARIOS: [(&str, Scenario); 5] = [
+const SCENARIOS: [(&str, Scenario); 6] = [
     ("runqueue", runqueue),
+    ("runqueue-groups", runqueue_groups),
     ("block_io", block_io),
     ("tcp-connections", tcp_connections),
     ("tcp-refusals", tcp_refusals),
@@ -48,7 +48,7 @@ pub fn run() -> Result<()> {
     let before = programs::loaded();
     match Options::new(DAEMON)
         .address(ADDRESS)
-        .configuration(DEBUG)
+        .configuration(CONFIGURATION)
         .start()
     {
         Err(error) => report("start", Err(error)),
@@ -100,12 +100,11 @@ fn modules(daemon: &Daemon) -> Result<String> {
 }
 
 fn runqueue(client: &mut Client) -> Result<String> {
-    let time = Duration::from_secs(3);
-    Ok(join(&scenario::runqueue::agree(
-        client,
-        time,
-        SCHEDULE_SHARE,
-    )?))
+    Ok(join(&scenario::runqueue::machine(client, SCHEDULE, 0.0)?))
+}
+
+fn runqueue_groups(client: &mut Client) -> Result<String> {
+    Ok(join(&scenario::runqueue::groups(client, SCHEDULE, 0.0)?))
 }
 
 fn block_io(client: &mut Client) -> Result<String> {

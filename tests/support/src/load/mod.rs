@@ -1,5 +1,6 @@
 //! Loads whose effect on the kernel's counters is known or can be read from it.
 
+pub mod busy;
 pub mod disk;
 pub mod schedule;
 pub mod tcp;

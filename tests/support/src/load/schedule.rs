@@ -1,11 +1,15 @@
 //! Tasks that compete for CPUs and tasks that wake each other.
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rustix::thread::gettid;
+
+use crate::control_group::Group;
+use crate::cpus::{bind, online};
 
 /// Spinning threads and pairs that pass a byte to and fro. They stay alive, asleep,
 /// when they do not run, for the kernel forgets the counters of a task that ends.
@@ -14,6 +18,10 @@ pub struct Competition {
     /// Those that pass the gate, and those that only answer.
     workers: Vec<JoinHandle<()>>,
     echoes: Vec<JoinHandle<()>>,
+    /// Ids of all of them.
+    tasks: Vec<u32>,
+    /// What they run in; here so that it outlives them.
+    group: Option<Arc<Group>>,
 }
 
 #[derive(Default)]
@@ -33,21 +41,45 @@ struct State {
 impl Competition {
     /// `spinners` threads and `pairs` of threads that exchange a byte.
     pub fn new(spinners: usize, pairs: usize) -> Result<Self> {
-        let gate = Arc::new(Gate::default());
+        Self::start(None, spinners, pairs)
+    }
+
+    /// The same in a control group.
+    pub fn within(group: Group, spinners: usize, pairs: usize) -> Result<Self> {
+        Self::start(Some(Arc::new(group)), spinners, pairs)
+    }
+
+    /// Adds a thread that moves from CPU to CPU.
+    pub fn wander(&mut self) -> Result<()> {
+        let cpus = online()?;
+        self.work(move |until| {
+            let mut cpus = cpus.iter().cycle();
+            while Instant::now() < until && cpus.next().is_some_and(|cpu| bind(*cpu).is_ok()) {}
+        })
+    }
+
+    /// Ids of its threads, which are all that is in its control group.
+    pub fn tasks(&self) -> &[u32] {
+        &self.tasks
+    }
+
+    fn start(group: Option<Arc<Group>>, spinners: usize, pairs: usize) -> Result<Self> {
         let mut load = Self {
-            gate,
+            gate: Arc::default(),
             workers: Vec::new(),
             echoes: Vec::new(),
+            tasks: Vec::new(),
+            group,
         };
         for _ in 0..spinners {
-            load.spawn(|until| while Instant::now() < until {});
+            load.work(|until| while Instant::now() < until {})?;
         }
         for _ in 0..pairs {
             let (mut from_far, mut to_near) = pipe()?;
             let (mut from_near, mut to_far) = pipe()?;
-            load.echoes
-                .push(thread::spawn(move || echo(&mut from_near, &mut to_near)));
-            load.spawn(move |until| {
+            let echo = load.spawn(move || echo(&mut from_near, &mut to_near))?;
+            load.echoes.push(echo);
+            load.work(move |until| {
                 let mut byte = [0];
                 while Instant::now() < until {
                     if to_far
@@ -58,7 +90,7 @@ impl Competition {
                         return;
                     }
                 }
-            });
+            })?;
         }
         Ok(load)
     }
@@ -82,16 +114,32 @@ impl Competition {
         }
     }
 
-    fn spawn(&mut self, mut work: impl FnMut(Instant) + Send + 'static) {
+    fn work(&mut self, mut work: impl FnMut(Instant) + Send + 'static) -> Result<()> {
         let gate = Arc::clone(&self.gate);
-        self.workers.push(thread::spawn(move || {
+        let worker = self.spawn(move || {
             let mut last = None;
             while let Some(until) = gate.next(last) {
                 work(until);
                 last = Some(until);
                 gate.done();
             }
-        }));
+        })?;
+        self.workers.push(worker);
+        Ok(())
+    }
+
+    /// Starts a thread, which is in the group when this returns.
+    fn spawn(&mut self, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+        let group = self.group.clone();
+        let (tell, entered) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let enter = group.as_deref().map_or(Ok(()), Group::enter);
+            drop(group);
+            let _ = tell.send(enter.map(|()| gettid().as_raw_nonzero().get().cast_unsigned()));
+            body();
+        });
+        self.tasks.push(entered.recv()??);
+        Ok(thread)
     }
 }
 

@@ -1,126 +1,137 @@
-//! `/proc/PID/task/TID/schedstat` (`Documentation/scheduler/sched-stats.rst`), the switches
-//! in `status` and the migrations in `sched` beside it, of every task of the machine.
+//! What the scheduler counts: of tasks in `/proc/PID/task/TID/schedstat`
+//! (`Documentation/scheduler/sched-stats.rst`), `status` and `sched`, and of the whole
+//! machine in `/proc/stat` and, where the kernel was built with it, `/proc/schedstat`.
 
-use std::collections::HashMap;
 use std::fs;
+use std::iter::Sum;
+use std::ops::Add;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
+/// A task's counters, or the sum over some tasks'.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Task {
-    /// Nanoseconds spent waiting on a run queue (`sched_info.run_delay`).
-    pub wait: u64,
-    /// Times it was given a CPU (`sched_info.pcount`).
-    pub runs: u64,
+    pub delay: Delay,
     pub voluntary: u64,
     pub involuntary: u64,
     /// Times it was moved to another CPU (`se.nr_migrations`).
     pub migrations: u64,
 }
 
-/// The counters of all tasks, by thread id.
-#[derive(Debug, Clone, Default)]
-pub struct Schedule {
-    tasks: HashMap<u32, Task>,
-    /// Tasks begun since boot (`processes` in `/proc/stat`).
-    forks: u64,
+/// Waiting for a CPU, of a task or of all that ran on the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delay {
+    /// Nanoseconds on a run queue (`sched_info.run_delay`).
+    pub nanoseconds: u64,
+    /// Times a CPU was got (`sched_info.pcount`).
+    pub runs: u64,
 }
 
-impl Schedule {
-    /// Reads all tasks. One that ends meanwhile is left out.
-    pub fn read() -> Result<Self> {
-        let mut tasks = HashMap::new();
-        for process in numbered(Path::new("/proc"))? {
-            let directory = Path::new("/proc").join(process.to_string()).join("task");
-            for id in numbered(&directory).unwrap_or_default() {
-                if let Some(task) = task(&directory.join(id.to_string())) {
-                    tasks.insert(id, task);
-                }
-            }
-        }
-        let stat = fs::read_to_string("/proc/stat").context("/proc/stat")?;
-        let forks = value(&stat, "processes").context("no processes in /proc/stat")?;
-        Ok(Self { tasks, forks })
+impl Task {
+    /// The sum over these threads of this process. One that has ended is an error, for it
+    /// took its counters with it.
+    pub fn sum_of(threads: &[u32]) -> Result<Self> {
+        threads.iter().map(|thread| Self::read(*thread)).sum()
     }
 
-    /// What the tasks of `self` have gained since `earlier`; a new one counts from nothing,
-    /// one that has ended is lost.
-    pub fn since(&self, earlier: &Self) -> Task {
-        let mut total = Task::default();
-        for (id, now) in &self.tasks {
-            let then = earlier.tasks.get(id).copied().unwrap_or_default();
-            total.wait += now.wait.saturating_sub(then.wait);
-            total.runs += now.runs.saturating_sub(then.runs);
-            total.voluntary += now.voluntary.saturating_sub(then.voluntary);
-            total.involuntary += now.involuntary.saturating_sub(then.involuntary);
-            total.migrations += now.migrations.saturating_sub(then.migrations);
-        }
-        total
-    }
-
-    /// How many tasks have begun since `earlier` or ended.
-    pub fn changes_since(&self, earlier: &Self) -> u64 {
-        let gone = earlier
-            .tasks
-            .keys()
-            .filter(|id| !self.tasks.contains_key(*id));
-        self.forks.saturating_sub(earlier.forks) + gone.count() as u64
-    }
-}
-
-fn numbered(directory: &Path) -> Result<Vec<u32>> {
-    let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    Ok(names.filter_map(|name| name.parse().ok()).collect())
-}
-
-fn task(directory: &Path) -> Option<Task> {
-    let schedstat = fs::read_to_string(directory.join("schedstat")).ok()?;
-    let status = fs::read_to_string(directory.join("status")).ok()?;
-    let sched = fs::read_to_string(directory.join("sched")).ok()?;
-    let mut fields = schedstat.split_whitespace().skip(1).map(str::parse);
-    let switches = |name| value(&status, name);
-    Some(Task {
-        wait: fields.next()?.ok()?,
-        runs: fields.next()?.ok()?,
-        voluntary: switches("voluntary_ctxt_switches")?,
-        involuntary: switches("nonvoluntary_ctxt_switches")?,
-        migrations: value(&sched, "se.nr_migrations")?,
-    })
-}
-
-/// The number after `name` and a colon, at the beginning of a line.
-fn value(text: &str, name: &str) -> Option<u64> {
-    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
-    rest.trim_start()
-        .trim_start_matches(':')
-        .trim()
-        .parse()
-        .ok()
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn growth_is_summed_over_tasks_old_and_new() {
-        let task = |wait, runs| Task {
-            wait,
-            runs,
-            ..Task::default()
+    fn read(thread: u32) -> Result<Self> {
+        let directory = Path::new("/proc/self/task").join(thread.to_string());
+        let text = |file: &str| {
+            let path = directory.join(file);
+            fs::read_to_string(&path).with_context(|| path.display().to_string())
         };
-        let schedule = |tasks| Schedule { tasks, forks: 0 };
-        let earlier = schedule([(1, task(10, 1)), (2, task(50, 5))].into());
-        let later = schedule([(1, task(30, 4)), (3, task(7, 1))].into());
-        assert_eq!(later.since(&earlier), task(27, 4));
+        let (status, sched) = (text("status")?, text("sched")?);
+        Ok(Self {
+            delay: delay(text("schedstat")?.split_whitespace().skip(1))?,
+            voluntary: value(&status, "voluntary_ctxt_switches")?,
+            involuntary: value(&status, "nonvoluntary_ctxt_switches")?,
+            migrations: value(&sched, "se.nr_migrations")?,
+        })
+    }
+}
+
+impl Delay {
+    pub fn seconds(self) -> f64 {
+        self.nanoseconds as f64 * 1e-9
     }
 
-    #[test]
-    fn this_machine_has_tasks_that_ran() {
-        let all = Schedule::read().unwrap();
-        assert!(all.since(&Schedule::default()).runs > 0);
+    /// Of all tasks, those that have ended since included. None where the kernel was built
+    /// without `CONFIG_SCHEDSTATS`.
+    pub fn of_machine() -> Result<Option<Self>> {
+        let path = Path::new("/proc/schedstat");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(path)?;
+        let cpus = text.lines().filter(|line| line.starts_with("cpu"));
+        cpus.map(|line| delay(line.split_whitespace().skip(8)))
+            .sum::<Result<_>>()
+            .map(Some)
     }
+}
+
+/// Context switches of all CPUs since boot, those from and to the idle task included.
+pub fn switches() -> Result<u64> {
+    value(&fs::read_to_string("/proc/stat")?, "ctxt")
+}
+
+impl Add for Task {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            delay: self.delay + other.delay,
+            voluntary: self.voluntary + other.voluntary,
+            involuntary: self.involuntary + other.involuntary,
+            migrations: self.migrations + other.migrations,
+        }
+    }
+}
+
+impl Add for Delay {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            nanoseconds: self.nanoseconds + other.nanoseconds,
+            runs: self.runs + other.runs,
+        }
+    }
+}
+
+impl Sum for Task {
+    fn sum<I: Iterator<Item = Self>>(each: I) -> Self {
+        each.fold(Self::default(), Add::add)
+    }
+}
+
+impl Sum for Delay {
+    fn sum<I: Iterator<Item = Self>>(each: I) -> Self {
+        each.fold(Self::default(), Add::add)
+    }
+}
+
+fn delay<'a>(mut fields: impl Iterator<Item = &'a str>) -> Result<Delay> {
+    let mut next = || -> Result<u64> { Ok(fields.next().context("too few fields")?.parse()?) };
+    let delay = (|| {
+        Ok(Delay {
+            nanoseconds: next()?,
+            runs: next()?,
+        })
+    })();
+    delay.map_err(|error: anyhow::Error| error.context("schedstat"))
+}
+
+/// The number behind `name` at the beginning of a line, with or without a colon.
+fn value(text: &str, name: &str) -> Result<u64> {
+    let number = text.lines().find_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        rest.trim_start()
+            .trim_start_matches(':')
+            .trim()
+            .parse()
+            .ok()
+    });
+    number.with_context(|| format!("no {name}"))
 }

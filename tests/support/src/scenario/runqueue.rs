@@ -1,4 +1,11 @@
-//! Run-queue wait, context switches and migrations against the sums over all tasks.
+//! Run-queue wait, context switches and migrations against the scheduler's own counters.
+//!
+//! Other tasks of the machine come and go meanwhile, and take their counters with them. So
+//! tasks are asked only for what concerns them alone, as long as they live; all else is held
+//! against counters that outlive tasks.
+//!
+//! One of them counts every context switch, those from and to the idle task included. But no
+//! CPU is idle here: each switch is away from a task and ends the wait of another.
 
 use std::time::Duration;
 
@@ -6,75 +13,183 @@ use anyhow::{Context, Result};
 
 use crate::bracket::{Comparison, Reading};
 use crate::client::Client;
+use crate::control_group::Group;
+use crate::exposition::Exposition;
+use crate::load::busy::Busy;
 use crate::load::schedule::Competition;
-use crate::oracle::schedule::{Schedule, Task};
+use crate::oracle::schedule::{Delay, Task, switches};
+use crate::oracle::tracepoint::Tracepoint;
+use crate::wait;
 
-/// How often it is tried on a machine whose other tasks come and go.
-const ATTEMPTS: usize = 10;
+const WAIT_COUNT: &str = "geophone_runqueue_wait_seconds_count";
+const WAIT_SUM: &str = "geophone_runqueue_wait_seconds_sum";
+const SWITCHES: &str = "geophone_runqueue_context_switches_total";
+const MIGRATIONS: &str = "geophone_runqueue_migrations_total";
+const GROUP_WAIT_COUNT: &str = "geophone_runqueue_cgroup_wait_seconds_count";
+const GROUP_WAIT_SUM: &str = "geophone_runqueue_cgroup_wait_seconds_sum";
 
-/// Competes for the CPUs for `time` and demands that every figure is within `share` of the
-/// kernel's.
-///
-/// A task that ends takes its counters with it, so that the kernel's sums lack what it did.
-/// A disagreement while tasks came and went therefore proves nothing, and the load is run
-/// again.
-pub fn agree(client: &mut Client, time: Duration, share: f64) -> Result<Vec<Comparison>> {
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let (comparisons, others) = compare(client, time)?;
-        let agreed = comparisons
-            .iter()
-            .try_for_each(|comparison| comparison.within(share));
-        match agreed {
-            Ok(()) => return Ok(comparisons),
-            Err(error) if others == 0 || attempts == ATTEMPTS => {
-                return Err(error).with_context(|| format!("attempt {attempts}"));
-            }
-            Err(error) => eprintln!("again, for {others} tasks came or went meanwhile: {error}"),
-        }
-    }
+const VOLUNTARY: &[(&str, &str)] = &[("kind", "voluntary")];
+const INVOLUNTARY: &[(&str, &str)] = &[("kind", "involuntary")];
+
+/// How far sums of waits may be apart: that of the kernel has the part of a wait that a task
+/// spent on a queue it was moved from, ours has it when the task gets a CPU.
+const SHARE: f64 = 0.02;
+
+/// Bound on the wait for the series of a new group.
+const DISCOVERY_LIMIT: Duration = Duration::from_secs(20);
+
+/// The kernel's counters.
+struct Kernel {
+    /// Of the tasks of the load.
+    tasks: Task,
+    switches: u64,
+    migrations: u64,
+    /// Of all tasks, where the kernel keeps it.
+    delay: Option<Delay>,
 }
 
-/// The comparisons, and how many tasks came or went between the first reading and the last.
-fn compare(client: &mut Client, time: Duration) -> Result<(Vec<Comparison>, u64)> {
-    let processors = std::thread::available_parallelism()?.get();
-    let load = Competition::new(2 * processors, processors)?;
-    load.run(Duration::from_millis(50));
-    let from = Reading::take(client, Schedule::read)?;
-    load.run(time);
-    let to = Reading::take(client, Schedule::read)?;
-    drop(load);
+/// Two readings, and the load at work between them.
+struct Run {
+    from: Reading<Kernel>,
+    to: Reading<Kernel>,
+    unseen: f64,
+}
 
-    let against = |what: &str, metric: &str, kind: Option<&str>, of: fn(Task) -> f64| {
-        let label = kind.map(|kind| ("kind", kind));
-        Comparison::between(
-            what,
-            "runqueue",
-            (&from, &to),
-            |page| page.sum(metric, label.as_slice()),
-            |earlier, later| of(later.since(earlier)),
-        )
-    };
-    let wait = "geophone_runqueue_wait_seconds";
-    let switches = "geophone_runqueue_context_switches_total";
-    let migrations = "geophone_runqueue_migrations_total";
-    let comparisons = vec![
-        against("wait", &format!("{wait}_sum"), None, |task| {
-            task.wait as f64 * 1e-9
+/// The metrics of the whole machine. Of all events the share `unseen` may be missing: see
+/// [`Comparison::nearly_equal`].
+pub fn machine(client: &mut Client, time: Duration, unseen: f64) -> Result<Vec<Comparison>> {
+    let (spinners, pairs) = size()?;
+    let load = Competition::new(spinners, pairs)?;
+    let run = Run::of(load, client, time, unseen)?;
+    let mut comparisons = vec![
+        run.equal("waits", WAIT_COUNT, &[], |kernel| kernel.switches)?,
+        run.equal("switches", SWITCHES, &[], |kernel| kernel.switches)?,
+        run.equal("migrations", MIGRATIONS, &[], |kernel| kernel.migrations)?,
+        run.part("seconds of tasks", WAIT_SUM, &[], |task| {
+            task.delay.seconds()
         })?,
-        against("waits", &format!("{wait}_count"), None, |task| {
-            task.runs as f64
-        })?,
-        against("voluntary", switches, Some("voluntary"), |task| {
+        run.part("voluntary of tasks", SWITCHES, VOLUNTARY, |task| {
             task.voluntary as f64
         })?,
-        against("involuntary", switches, Some("involuntary"), |task| {
+        run.part("involuntary of tasks", SWITCHES, INVOLUNTARY, |task| {
             task.involuntary as f64
         })?,
-        against("migrations", migrations, None, |task| {
+        run.part("migrations of tasks", MIGRATIONS, &[], |task| {
             task.migrations as f64
         })?,
     ];
-    Ok((comparisons, to.after.changes_since(&from.before)))
+
+    if run.from.before.delay.is_some() {
+        let seconds = run.compare("seconds", WAIT_SUM, &[], |kernel| {
+            kernel.delay.unwrap_or_default().seconds()
+        })?;
+        seconds.within(SHARE)?;
+        comparisons.push(seconds);
+    }
+    Ok(comparisons)
+}
+
+/// The wait by control group, which needs `per_cgroup`; `unseen` as above.
+pub fn groups(client: &mut Client, time: Duration, unseen: f64) -> Result<Vec<Comparison>> {
+    let group = Group::new()?;
+    let label = group.label().to_owned();
+    let labels: &[_] = &[("cgroup", &*label)];
+    wait::until("the group's series", DISCOVERY_LIMIT, || {
+        Ok(client.metrics()?.sum(GROUP_WAIT_COUNT, labels))
+    })?;
+    let (spinners, pairs) = size()?;
+    let load = Competition::within(group, spinners, pairs)?;
+    let run = Run::of(load, client, time, unseen)?;
+
+    let waits = run.equal("waits of a group", GROUP_WAIT_COUNT, labels, |kernel| {
+        kernel.tasks.delay.runs
+    })?;
+    let seconds = run.compare("seconds of a group", GROUP_WAIT_SUM, labels, |kernel| {
+        kernel.tasks.delay.seconds()
+    })?;
+    seconds.within(SHARE)?;
+    let of_all = run.equal("waits of all groups", GROUP_WAIT_COUNT, &[], |kernel| {
+        kernel.switches
+    })?;
+    let whole = run.growth(WAIT_SUM)?;
+    let seconds_of_all = Comparison {
+        what: "seconds of all groups".to_owned(),
+        ours: run.growth(GROUP_WAIT_SUM)?,
+        kernel: (whole, whole),
+        missed: 0.0,
+    };
+    seconds_of_all.within(SHARE)?;
+    Ok(vec![waits, seconds, of_all, seconds_of_all])
+}
+
+/// Twice as many spinning threads as there are CPUs, and as many pairs.
+fn size() -> Result<(usize, usize)> {
+    let processors = std::thread::available_parallelism()?.get();
+    Ok((2 * processors, processors))
+}
+
+impl Run {
+    fn of(mut load: Competition, client: &mut Client, time: Duration, unseen: f64) -> Result<Self> {
+        load.wander()?;
+        let migrations = Tracepoint::count("sched/sched_migrate_task")?;
+        let _busy = Busy::start()?;
+        let read = || {
+            Ok(Kernel {
+                tasks: Task::sum_of(load.tasks())?,
+                switches: switches()?,
+                migrations: migrations.events()?,
+                delay: Delay::of_machine()?,
+            })
+        };
+        let from = Reading::take(client, read)?;
+        load.run(time);
+        let to = Reading::take(client, read)?;
+        Ok(Self { from, to, unseen })
+    }
+
+    fn equal(
+        &self,
+        what: &str,
+        metric: &str,
+        labels: &[(&str, &str)],
+        of: fn(&Kernel) -> u64,
+    ) -> Result<Comparison> {
+        let comparison = self.compare(what, metric, labels, |kernel| of(kernel) as f64)?;
+        comparison.nearly_equal(self.unseen * comparison.kernel.0)?;
+        Ok(comparison)
+    }
+
+    /// What the load's tasks alone contribute to a metric of all.
+    fn part(
+        &self,
+        what: &str,
+        metric: &str,
+        labels: &[(&str, &str)],
+        of: fn(Task) -> f64,
+    ) -> Result<Comparison> {
+        let comparison = self.compare(what, metric, labels, |kernel| of(kernel.tasks))?;
+        comparison.at_least(self.unseen * comparison.kernel.0)?;
+        Ok(comparison)
+    }
+
+    fn compare(
+        &self,
+        what: &str,
+        metric: &str,
+        labels: &[(&str, &str)],
+        of: impl Fn(&Kernel) -> f64,
+    ) -> Result<Comparison> {
+        Comparison::between(
+            what,
+            "runqueue",
+            (&self.from, &self.to),
+            |page: &Exposition| page.sum(metric, labels),
+            |earlier, later| of(later) - of(earlier),
+        )
+    }
+
+    fn growth(&self, metric: &str) -> Result<f64> {
+        let of = |page: &Exposition| page.sum(metric, &[]).context(metric.to_owned());
+        Ok(of(&self.to.page)? - of(&self.from.page)?)
+    }
 }

@@ -1,0 +1,76 @@
+//! Control groups (v2) for threads of this process.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::mount::FileSystem;
+use crate::wait;
+
+/// A threaded control group (`Documentation/admin-guide/cgroup-v2.rst`, "Threads") below the
+/// one this process is in: threads can enter it one by one while the process stays where it
+/// is. Removed when dropped.
+pub struct Group {
+    directory: PathBuf,
+    label: String,
+    _file_system: FileSystem,
+}
+
+impl Group {
+    pub fn new() -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let file_system = FileSystem::of_kind("cgroup2")?;
+        let above = own()?;
+        let above = above.trim_end_matches('/');
+        let label = format!("{above}/geophone-test-{}-{number}", std::process::id());
+        let directory = file_system.path().join(label.trim_start_matches('/'));
+        fs::create_dir(&directory).with_context(|| directory.display().to_string())?;
+        let group = Self {
+            directory,
+            label,
+            _file_system: file_system,
+        };
+        group.write("cgroup.type", "threaded")?;
+        Ok(group)
+    }
+
+    /// What Geophone calls it: its path from the top of the hierarchy.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Takes the calling thread in.
+    pub fn enter(&self) -> Result<()> {
+        self.write("cgroup.threads", "0")
+    }
+
+    fn write(&self, file: &str, text: &str) -> Result<()> {
+        let path = self.directory.join(file);
+        fs::write(&path, text).with_context(|| format!("writing {text} to {}", path.display()))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // A thread that has been joined may not have left the group yet.
+        let removed = wait::until(
+            "the control group to be empty",
+            Duration::from_secs(10),
+            || Ok(fs::remove_dir(&self.directory).ok()),
+        );
+        if let Err(error) = removed {
+            eprintln!("left behind: {}: {error}", self.directory.display());
+        }
+    }
+}
+
+/// The group of this process in the unified hierarchy (cgroups(7)).
+fn own() -> Result<String> {
+    let text = fs::read_to_string("/proc/self/cgroup").context("/proc/self/cgroup")?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"));
+    Ok(path.context("this kernel has no cgroup v2")?.to_owned())
+}

@@ -1,0 +1,22 @@
+//! The machine's CPUs, and which of them a thread may use.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+/// The CPUs that `/proc/stat` has a line for: those that are online.
+pub fn online() -> Result<Vec<usize>> {
+    let text = fs::read_to_string("/proc/stat").context("/proc/stat")?;
+    let names = text.lines().filter_map(|line| line.strip_prefix("cpu"));
+    let numbers = names.filter_map(|rest| rest.split(' ').next()?.parse().ok());
+    Ok(numbers.collect())
+}
+
+/// Binds the calling thread to `cpu`; it runs there when this returns.
+pub fn bind(cpu: usize) -> Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set)
+        .with_context(|| format!("this process may not use CPU {cpu}, which is online"))
+}
