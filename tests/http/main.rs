@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bounds;
-mod client;
 mod pages;
 #[path = "../sample/mod.rs"]
 mod sample;

@@ -1,12 +1,13 @@
 use std::sync::atomic::Ordering::SeqCst;
 
-use crate::client::{Client, get};
-use crate::server::{Fake, Running};
+use geophone_test_support::client::Client;
+
+use crate::server::{Fake, Running, get};
 
 #[test]
 fn every_route_answers_get_and_head_alike() {
     let server = Running::start(Fake::default(), |_| {});
-    let mut client = Client::connect(server.address);
+    let mut client = Client::connect(server.address).unwrap();
     for (target, status, content_type) in [
         ("/", 200, "text/html; charset=utf-8"),
         ("/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"),
@@ -22,7 +23,7 @@ fn every_route_answers_get_and_head_alike() {
         ("/favicon.ico", 404, "text/plain; charset=utf-8"),
         ("http://x/-/healthy", 200, "text/plain; charset=utf-8"),
     ] {
-        let got = client.get(target, "");
+        let got = client.get(target, "").unwrap();
         assert_eq!(
             (got.status, got.header("content-type")),
             (status, Some(content_type)),
@@ -37,7 +38,7 @@ fn every_route_answers_get_and_head_alike() {
         );
         assert!(!got.body.is_empty());
 
-        let head = client.request("HEAD", target, "");
+        let head = client.request("HEAD", target, "").unwrap();
         assert_eq!(head.status, status);
         let headers = |headers: &[(String, String)]| {
             let same = headers.iter().filter(|(name, _)| name != "date");
@@ -50,10 +51,12 @@ fn every_route_answers_get_and_head_alike() {
 #[test]
 fn other_methods_learn_which_are_served() {
     let server = Running::start(Fake::default(), |_| {});
-    let mut client = Client::connect(server.address);
+    let mut client = Client::connect(server.address).unwrap();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
         for target in ["/metrics", "/", "/nowhere"] {
-            let response = client.request(method, target, "Content-Length: 0\r\n");
+            let response = client
+                .request(method, target, "Content-Length: 0\r\n")
+                .unwrap();
             assert_eq!(response.status, 405, "{method}");
             assert_eq!(response.header("allow"), Some("GET, HEAD"));
         }
@@ -64,12 +67,12 @@ fn other_methods_learn_which_are_served() {
 fn readiness_waits_for_the_first_sweep() {
     let server = Running::start(Fake::default(), |_| {});
     server.source.ready.store(false, SeqCst);
-    let waiting = get(server.address, "/-/ready", "");
+    let waiting = get(server.address, "/-/ready", "").unwrap();
     assert_eq!(waiting.status, 503);
     assert!(waiting.text().contains("first sweep"), "{}", waiting.text());
-    assert_eq!(get(server.address, "/-/healthy", "").status, 200);
+    assert_eq!(get(server.address, "/-/healthy", "").unwrap().status, 200);
     server.source.ready.store(true, SeqCst);
-    assert_eq!(get(server.address, "/-/ready", "").status, 200);
+    assert_eq!(get(server.address, "/-/ready", "").unwrap().status, 200);
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn the_landing_page_shows_modules_as_text_and_loads_nothing() {
         config.telemetry_path = "/m".to_owned();
     });
     server.source.status.lock().unwrap().modules[0].name = "<script>alert(1)</script>".to_owned();
-    let page = get(server.address, "/", "");
+    let page = get(server.address, "/", "").unwrap();
     let html = page.text();
     assert!(
         html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
@@ -102,7 +105,7 @@ fn the_landing_page_shows_modules_as_text_and_loads_nothing() {
 fn the_status_is_json() {
     let server = Running::start(Fake::default(), |_| {});
     let status: serde_json::Value =
-        serde_json::from_slice(&get(server.address, "/status", "").body).unwrap();
+        serde_json::from_slice(&get(server.address, "/status", "").unwrap().body).unwrap();
     assert_eq!(status["version"], "0.1.0");
     let module = &status["modules"][0];
     assert_eq!(module["state"], "degraded");
@@ -116,5 +119,10 @@ fn the_telemetry_path_may_be_the_root() {
     let server = Running::start(Fake::default(), |config| {
         config.telemetry_path = "/".to_owned();
     });
-    assert!(get(server.address, "/", "").text().starts_with("# HELP"));
+    assert!(
+        get(server.address, "/", "")
+            .unwrap()
+            .text()
+            .starts_with("# HELP")
+    );
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use geophone::export::prometheus::{Exposition, Format, encode};
 use geophone::snapshot::{Kind, Snapshot, Unit, Value};
+use geophone_test_support::client::Client;
 use tokio::sync::Semaphore;
 
-use crate::client::{Client, get};
 use crate::sample;
-use crate::server::{Fake, Running, eventually};
+use crate::server::{Fake, Running, eventually, get};
 
 #[test]
 fn the_format_is_the_one_preferred() {
     let server = Running::start(Fake::default(), |_| {});
-    let mut client = Client::connect(server.address);
+    let mut client = Client::connect(server.address).unwrap();
     let protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
                     encoding=delimited;q=0.6";
     let openmetrics = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5";
@@ -32,7 +32,9 @@ fn the_format_is_the_one_preferred() {
         ("q=;;,,\"".to_owned(), Format::Text004),
     ];
     for (accept, format) in cases {
-        let response = client.get("/metrics", &format!("Accept: {accept}\r\n"));
+        let response = client
+            .get("/metrics", &format!("Accept: {accept}\r\n"))
+            .unwrap();
         assert_eq!(
             response.header("content-type"),
             Some(format.content_type()),
@@ -47,13 +49,15 @@ fn the_format_is_the_one_preferred() {
 #[test]
 fn pages_are_packed_for_those_who_ask() {
     let server = Running::start(Fake::default(), |_| {});
-    let mut client = Client::connect(server.address);
-    let plain = client.get("/metrics", "");
+    let mut client = Client::connect(server.address).unwrap();
+    let plain = client.get("/metrics", "").unwrap();
     assert_eq!(plain.header("content-encoding"), None);
-    let refused = client.get("/metrics", "Accept-Encoding: gzip;q=0\r\n");
+    let refused = client
+        .get("/metrics", "Accept-Encoding: gzip;q=0\r\n")
+        .unwrap();
     assert_eq!(refused.body, plain.body);
 
-    let packed = client.get("/metrics", "Accept-Encoding: gzip\r\n");
+    let packed = client.get("/metrics", "Accept-Encoding: gzip\r\n").unwrap();
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
     assert!(packed.body.len() < plain.body.len() / 3);
     let mut unpacked = Vec::new();
@@ -66,22 +70,24 @@ fn pages_are_packed_for_those_who_ask() {
         families: sample::families(1000).into_iter().take(1).collect(),
         ..sample::snapshot(0)
     });
-    let small = client.get("/metrics", "Accept-Encoding: gzip\r\n");
+    let small = client.get("/metrics", "Accept-Encoding: gzip\r\n").unwrap();
     assert_eq!(small.header("content-encoding"), None);
 }
 
 #[test]
 fn scrapes_select_modules() {
     let server = Running::start(Fake::default(), |_| {});
-    let mut client = Client::connect(server.address);
-    let only = client.get("/metrics?collect%5B%5D=tcp", "");
+    let mut client = Client::connect(server.address).unwrap();
+    let only = client.get("/metrics?collect%5B%5D=tcp", "").unwrap();
     assert!(only.text().contains("geophone_tcp_"));
     assert!(!only.text().contains("geophone_runqueue_"));
     assert!(
         only.text().contains("geophone_build_info"),
         "own metrics are always there"
     );
-    let except = client.get("/metrics?exclude[]=tcp&exclude[]=block_io", "");
+    let except = client
+        .get("/metrics?exclude[]=tcp&exclude[]=block_io", "")
+        .unwrap();
     assert!(!except.text().contains("geophone_tcp_"));
     assert!(!except.text().contains("geophone_block_io_"));
     assert!(except.text().contains("geophone_runqueue_"));
@@ -94,7 +100,7 @@ fn scrapes_select_modules() {
         ),
         ("collect[]=%zz", "percent sign"),
     ] {
-        let refused = client.get(&format!("/metrics?{query}"), "");
+        let refused = client.get(&format!("/metrics?{query}"), "").unwrap();
         assert_eq!(refused.status, 400, "{query}");
         assert!(refused.text().contains(text), "{}", refused.text());
     }
@@ -104,7 +110,7 @@ fn scrapes_select_modules() {
 fn the_scrapers_timeout_becomes_a_deadline() {
     let server = Running::start(Fake::default(), |_| {});
     let budget = |headers: &str| {
-        get(server.address, "/metrics", headers);
+        get(server.address, "/metrics", headers).unwrap();
         *server.source.budget.lock().unwrap()
     };
     assert_eq!(budget(""), None);
@@ -133,21 +139,23 @@ fn scrapes_beyond_the_limit_are_told_to_come_again() {
     );
     let mut waiting: Vec<Client> = (0..2)
         .map(|_| {
-            let mut client = Client::connect(server.address);
-            client.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+            let mut client = Client::connect(server.address).unwrap();
+            client
+                .send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                .unwrap();
             client
         })
         .collect();
     eventually("both scrapes wait", || {
         server.source.asked.load(SeqCst) == 2
     });
-    let refused = get(server.address, "/metrics", "");
+    let refused = get(server.address, "/metrics", "").unwrap();
     assert_eq!(
         (refused.status, refused.header("retry-after")),
         (503, Some("1"))
     );
     assert_eq!(
-        get(server.address, "/-/healthy", "").status,
+        get(server.address, "/-/healthy", "").unwrap().status,
         200,
         "only scrapes are limited"
     );
@@ -155,9 +163,9 @@ fn scrapes_beyond_the_limit_are_told_to_come_again() {
 
     server.source.gate.add_permits(3);
     for client in &mut waiting {
-        assert_eq!(client.response(false).status, 200);
+        assert_eq!(client.response(false).unwrap().status, 200);
     }
-    assert_eq!(get(server.address, "/metrics", "").status, 200);
+    assert_eq!(get(server.address, "/metrics", "").unwrap().status, 200);
     eventually("all places are free", || {
         server.counted("geophone_http_requests_in_flight", &[]) < 0.5
     });
@@ -175,8 +183,10 @@ fn a_client_that_leaves_frees_its_place() {
             config.max_requests = 1;
         },
     );
-    let mut client = Client::connect(server.address);
-    client.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut client = Client::connect(server.address).unwrap();
+    client
+        .send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     eventually("the scrape waits", || server.source.asked.load(SeqCst) == 1);
     drop(client);
     eventually("its place is free", || {
@@ -196,7 +206,7 @@ fn a_sweep_without_end_does_not_hold_a_scrape() {
             config.limits.scrape_timeout = Duration::from_millis(50);
         },
     );
-    let ended = get(server.address, "/metrics", "");
+    let ended = get(server.address, "/metrics", "").unwrap();
     assert_eq!(ended.status, 503);
     assert!(ended.text().contains("did not end in time"));
 }
@@ -209,7 +219,7 @@ fn what_cannot_be_encoded_is_an_error_that_names_the_metric() {
         families: vec![sample::family(gauge, vec![(vec![], Value::Gauge(1.0))])],
         ..sample::snapshot(0)
     });
-    let failed = get(server.address, "/metrics", "");
+    let failed = get(server.address, "/metrics", "").unwrap();
     assert_eq!(failed.status, 500);
     assert!(failed.text().contains("geophone_x: "), "{}", failed.text());
 }
@@ -217,7 +227,7 @@ fn what_cannot_be_encoded_is_an_error_that_names_the_metric() {
 #[test]
 fn outcomes_are_counted_and_can_be_exposed() {
     let server = Running::start(Fake::default(), |_| {});
-    let mut client = Client::connect(server.address);
+    let mut client = Client::connect(server.address).unwrap();
     for target in [
         "/metrics",
         "/metrics",
@@ -225,9 +235,11 @@ fn outcomes_are_counted_and_can_be_exposed() {
         "/",
         "/nowhere",
     ] {
-        client.get(target, "");
+        client.get(target, "").unwrap();
     }
-    client.request("POST", "/metrics", "Content-Length: 0\r\n");
+    client
+        .request("POST", "/metrics", "Content-Length: 0\r\n")
+        .unwrap();
     for (labels, count) in [
         (["metrics", "200"], 2.0),
         (["metrics", "400"], 1.0),

@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use geophone::export::prometheus::Exposition;
 use geophone::http::{
     Counters, Limits, Listeners, MapStatus, ModuleStatus, ProgramStatus, Server, ServerConfig,
     Source, Status,
 };
 use geophone::snapshot::{Snapshot, Value};
+use geophone_test_support::client::{Client, Response};
+use geophone_test_support::wait;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::sample;
@@ -180,9 +183,10 @@ impl Drop for Running {
 
 /// Waits for a condition, without telling time from it.
 pub fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait::until(what, PATIENCE, || Ok(condition().then_some(()))).unwrap();
+}
+
+/// One request on a connection of its own.
+pub fn get(address: SocketAddr, target: &str, headers: &str) -> Result<Response> {
+    Client::connect(address)?.get(target, headers)
 }

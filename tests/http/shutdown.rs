@@ -2,9 +2,9 @@ use std::net::TcpStream;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
+use geophone_test_support::client::Client;
 use tokio::sync::Semaphore;
 
-use crate::client::Client;
 use crate::server::{Fake, Running, eventually};
 
 #[test]
@@ -19,24 +19,26 @@ fn a_running_scrape_is_finished_and_nothing_new_is_taken() {
             config.limits.shutdown_grace = Duration::from_secs(30);
         },
     );
-    let mut idle = Client::connect(server.address);
-    assert_eq!(idle.get("/-/healthy", "").status, 200);
-    let mut fresh = Client::connect(server.address);
-    let mut running = Client::connect(server.address);
-    running.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut idle = Client::connect(server.address).unwrap();
+    assert_eq!(idle.get("/-/healthy", "").unwrap().status, 200);
+    let mut fresh = Client::connect(server.address).unwrap();
+    let mut running = Client::connect(server.address).unwrap();
+    running
+        .send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     eventually("the scrape runs", || server.source.asked.load(SeqCst) == 1);
 
     server.stop();
-    assert!(idle.until_closed().is_empty());
-    assert!(fresh.until_closed().is_empty());
+    assert!(idle.until_closed().unwrap().is_empty());
+    assert!(fresh.until_closed().unwrap().is_empty());
     eventually("nobody listens", || {
         TcpStream::connect(server.address).is_err()
     });
     server.source.gate.add_permits(1);
-    let response = running.response(false);
+    let response = running.response(false).unwrap();
     assert_eq!(response.status, 200);
     assert!(response.text().ends_with('\n'));
-    running.until_closed();
+    running.until_closed().unwrap();
     server.join();
 }
 
@@ -50,8 +52,10 @@ fn a_scrape_without_end_does_not_hold_the_exit() {
         },
         |_| {},
     );
-    let mut running = Client::connect(server.address);
-    running.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut running = Client::connect(server.address).unwrap();
+    running
+        .send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     eventually("the scrape runs", || server.source.asked.load(SeqCst) == 1);
     let begin = Instant::now();
     server.join();
@@ -60,5 +64,5 @@ fn a_scrape_without_end_does_not_hold_the_exit() {
         "{:?}",
         begin.elapsed()
     );
-    running.until_closed();
+    running.until_closed().unwrap();
 }

@@ -1,14 +1,12 @@
 //! The page as a whole: what holds for every metric on it.
 
 use std::collections::HashMap;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use geophone_test_support::client::Client;
 use geophone_test_support::daemon::Options;
 use geophone_test_support::load::disk::write_and_read;
 use geophone_test_support::loop_device::LoopDevice;
-use geophone_test_support::tool;
+use geophone_test_support::promtool::Promtool;
 
 use crate::{BINARY, turn};
 
@@ -17,7 +15,7 @@ const ALL: &str = "[modules.runqueue]\nper_cpu = true\nper_cgroup = true\n\
                    [modules.block_io]\npartitions = true\n";
 
 fn page(client: &mut Client) -> String {
-    let response = client.get("/metrics").unwrap();
+    let response = client.get("/metrics", "").unwrap();
     assert_eq!(response.status, 200);
     String::from_utf8(response.body).unwrap()
 }
@@ -60,29 +58,13 @@ fn nothing_that_grows_ever_shrinks() {
 #[test]
 fn promtool_has_nothing_to_say() {
     let Some(_turn) = turn() else { return };
-    let Some(promtool) = tool::promtool() else {
+    let Some(promtool) = Promtool::find() else {
         return;
     };
     for configuration in ["", ALL] {
         let options = Options::new(BINARY).configuration(configuration);
         let daemon = options.start().unwrap();
         let page = page(&mut daemon.client().unwrap());
-        let mut child = Command::new(&promtool)
-            .args(["check", "metrics"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(page.as_bytes())
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert!(output.status.success() && said.is_empty(), "{said}");
+        promtool.check(page.as_bytes()).unwrap();
     }
 }

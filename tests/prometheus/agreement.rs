@@ -6,7 +6,6 @@ use geophone_test_support::tool;
 use crate::instance::Prometheus;
 use crate::scrape::assert_clean;
 use crate::target::Target;
-use crate::version;
 
 const HISTOGRAMS: [&str; 3] = [
     "geophone_runqueue_wait_seconds",
@@ -19,7 +18,7 @@ fn native_and_classic_quantiles_lie_in_the_same_bucket() {
     let Some(program) = tool::prometheus() else {
         return;
     };
-    let version = version::of(&program);
+    let version = tool::version(&program).unwrap();
     if version < (2, 45) {
         let program = program.display();
         eprintln!("SKIPPED: {program} keeps only one kind of histogram at a time");
@@ -78,7 +77,7 @@ fn without_classic_buckets_the_native_ones_remain() {
     let Some(program) = tool::prometheus() else {
         return;
     };
-    let options = if version::of(&program) >= (3, 8) {
+    let options = if tool::version(&program).unwrap() >= (3, 8) {
         "scrape_native_histograms: true"
     } else {
         ""

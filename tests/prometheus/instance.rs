@@ -1,11 +1,13 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use anyhow::Context as _;
+use geophone_test_support::client::Client;
+use geophone_test_support::wait;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -24,7 +26,7 @@ pub type Job<'a> = (&'a str, &'a str);
 
 impl Prometheus {
     /// Starts scraping a target once a second in every job.
-    pub fn start(program: &PathBuf, flags: &[&str], target: SocketAddr, jobs: &[Job<'_>]) -> Self {
+    pub fn start(program: &Path, flags: &[&str], target: SocketAddr, jobs: &[Job<'_>]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = "global: {scrape_interval: 1s}\nscrape_configs:\n".to_owned();
         for (name, options) in jobs {
@@ -67,11 +69,13 @@ impl Prometheus {
     /// Waits until every target has been scraped twice, and returns them as the API lists
     /// them.
     pub fn scraped_targets(&self, jobs: usize) -> Vec<Value> {
-        self.eventually("every target is scraped", || {
-            let counts = self.query("count_over_time(up[1h])")?;
+        wait::until("every target to be scraped", PATIENCE, || {
+            let counts = self.query("count_over_time(up[1h])").unwrap_or_default();
             let twice = counts.iter().filter(|(_, count)| *count >= 2.0).count();
-            (twice == jobs).then_some(())
-        });
+            Ok((twice == jobs).then_some(()))
+        })
+        .with_context(|| self.log())
+        .unwrap();
         let targets = self.get("/api/v1/targets").expect("an answer");
         targets["data"]["activeTargets"].as_array().unwrap().clone()
     }
@@ -102,26 +106,14 @@ impl Prometheus {
         series[0].1
     }
 
-    fn eventually(&self, what: &str, mut condition: impl FnMut() -> Option<()>) {
-        let begin = Instant::now();
-        while condition().is_none() {
-            assert!(begin.elapsed() < PATIENCE, "{what}: {}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
     fn get(&self, path: &str) -> Option<Value> {
-        let mut stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let response = Client::connect(self.address).ok()?.get(path, "").ok()?;
         // It answers 503 until it is ready.
-        if head.contains(" 503 ") {
+        if response.status == 503 {
             return None;
         }
-        Some(serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {answer}")))
+        let text = response.text();
+        Some(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}")))
     }
 }
 

@@ -13,4 +13,3 @@ mod promtool;
 mod sample;
 mod scrape;
 mod target;
-mod version;

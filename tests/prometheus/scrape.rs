@@ -3,7 +3,6 @@ use geophone_test_support::tool;
 
 use crate::instance::{Job, Prometheus};
 use crate::target::Target;
-use crate::version;
 
 /// Asserts that all jobs are up and that nothing was complained about.
 pub fn assert_clean(prometheus: &Prometheus, jobs: usize) {
@@ -60,7 +59,7 @@ fn every_protocol_gives_the_same_series() {
     let Some(program) = tool::prometheus() else {
         return;
     };
-    if version::of(&program) < (3, 0) {
+    if tool::version(&program).unwrap() < (3, 0) {
         eprintln!(
             "SKIPPED: {} cannot be told which protocols to ask for",
             program.display()
@@ -87,7 +86,7 @@ fn start_times_reach_the_server() {
     let Some(program) = tool::prometheus() else {
         return;
     };
-    if version::of(&program) < (3, 0) {
+    if tool::version(&program).unwrap() < (3, 0) {
         let program = program.display();
         eprintln!("SKIPPED: {program} takes no start times of counters");
         return;

@@ -138,7 +138,9 @@ impl Daemon {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the daemon ended at once: {status}");
             }
-            let ready = self.client().and_then(|mut client| client.get("/-/ready"));
+            let ready = self
+                .client()
+                .and_then(|mut client| client.get("/-/ready", ""));
             Ok(ready
                 .is_ok_and(|response| response.status == 200)
                 .then_some(()))

@@ -19,6 +19,7 @@ pub mod oracle;
 pub mod privileges;
 pub mod process;
 pub mod programs;
+pub mod promtool;
 pub mod requirement;
 pub mod scenario;
 pub mod tool;

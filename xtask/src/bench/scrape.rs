@@ -40,7 +40,7 @@ fn row(what: &str, daemon: &Daemon, budget: impl Into<Option<f64>>) -> Result<Ro
         // Longer than `sweep.min_interval`, or the last snapshot would be served again.
         std::thread::sleep(Duration::from_millis(2));
         let start = Instant::now();
-        bytes = client.get("/metrics")?.body.len();
+        bytes = client.get("/metrics", "")?.body.len();
         times.push(start.elapsed());
     }
     let page = client.metrics()?;
