@@ -53,9 +53,11 @@ fn execute(command: &Command, loaded: &Loaded) -> u8 {
                 Err(error) => return failure(&error),
             };
             let result = match *command {
-                Command::Collect { duration, format } => {
-                    daemon::collect(loaded, duration, format, counts)
-                }
+                Command::Collect {
+                    duration,
+                    format,
+                    run_statistics,
+                } => daemon::collect(loaded, duration, format, run_statistics, counts),
                 _ => daemon::run(loaded, counts),
             };
             result.map_or_else(|error| failure(&error), |()| EXIT_OK)

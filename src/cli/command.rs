@@ -10,6 +10,7 @@ use super::{help, version};
 use crate::config::schema;
 
 pub(super) const CONFIG_FILE: &str = "config.file";
+pub(super) const RUN_STATISTICS: &str = "run-statistics";
 pub(super) const DISABLE_DEFAULTS: &str = "module.disable-defaults";
 
 pub(super) fn command() -> Command {
@@ -39,6 +40,11 @@ pub(super) fn command() -> Command {
                         .value_name("DURATION")
                         .default_value("5s")
                         .value_parser(duration),
+                )
+                .arg(
+                    Arg::new(RUN_STATISTICS)
+                        .long(RUN_STATISTICS)
+                        .action(ArgAction::SetTrue),
                 )
                 .arg(format(&["text", "openmetrics", "json"])),
         );

@@ -51,6 +51,10 @@ const SUBS: [Sub; 5] = [
                 "--format=FORMAT",
                 "text, openmetrics or json [default: text]",
             ),
+            (
+                "--run-statistics",
+                "Measure what the programs cost all the while; needs CAP_SYS_ADMIN",
+            ),
         ],
     },
 ];

@@ -45,6 +45,8 @@ pub enum Command {
     Collect {
         duration: Duration,
         format: CollectFormat,
+        /// Whether the kernel measures the programs' run time meanwhile.
+        run_statistics: bool,
     },
     /// Print this on standard output, and exit with [`EXIT_OK`]: help or the version.
     Print(String),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
-use super::command::{CONFIG_FILE, DISABLE_DEFAULTS, command};
+use super::command::{CONFIG_FILE, DISABLE_DEFAULTS, RUN_STATISTICS, command};
 use super::{
     CollectFormat, Command, DoctorFormat, Invocation, ModulesFormat, UsageError, module_flags,
 };
@@ -67,6 +67,7 @@ fn subcommand(name: &str, own: &ArgMatches) -> Command {
                 "openmetrics" => CollectFormat::OpenMetrics,
                 _ => CollectFormat::Text,
             },
+            run_statistics: own.get_flag(RUN_STATISTICS),
         },
         _ => Command::Run,
     }

@@ -90,14 +90,15 @@ fn commands_take_their_flags() {
             format
         }
     );
-    let collect = |seconds, format| Command::Collect {
+    let collect = |seconds, format, run_statistics| Command::Collect {
         duration: std::time::Duration::from_secs(seconds),
         format,
+        run_statistics,
     };
-    assert_eq!(command("collect"), collect(5, CollectFormat::Text));
+    assert_eq!(command("collect"), collect(5, CollectFormat::Text, false));
     assert_eq!(
-        command("collect --for 2m --format=openmetrics"),
-        collect(120, CollectFormat::OpenMetrics)
+        command("collect --for 2m --format=openmetrics --run-statistics"),
+        collect(120, CollectFormat::OpenMetrics, true)
     );
 }
 

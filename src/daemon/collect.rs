@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges, check_required};
 use super::run::extra;
-use super::statistics::OnTime;
+use super::statistics::{Measuring, OnTime};
 use crate::cli::CollectFormat;
 use crate::config::Loaded;
 use crate::export::json;
@@ -15,7 +15,8 @@ use crate::log::LogCounts;
 use crate::snapshot::Snapshot;
 use crate::sweep::{Pace, Sweeper};
 
-/// Loads the modules, waits, sweeps once, prints the snapshot and leaves.
+/// Loads the modules, waits, sweeps once, prints the snapshot and leaves. With
+/// `run_statistics` the kernel measures the programs' run time all the while.
 ///
 /// # Errors
 ///
@@ -25,6 +26,7 @@ pub fn collect(
     loaded: &Loaded,
     duration: Duration,
     format: CollectFormat,
+    run_statistics: bool,
     log: Arc<LogCounts>,
 ) -> Result<(), DaemonError> {
     check_privileges()?;
@@ -32,6 +34,9 @@ pub fn collect(
         .enable_all()
         .build()
         .map_err(DaemonError::Runtime)?;
+    let on = Arc::new(OnTime::default());
+    let measuring = run_statistics.then(|| Measuring::start(&on)).transpose();
+    let _measuring = measuring.map_err(DaemonError::RunStatistics)?;
     let modules = bring_up(loaded)?;
     let reports = modules.reports.clone();
     // The first sweep creates the keys; the second, at the end, is the one that is printed.
@@ -39,7 +44,7 @@ pub fn collect(
         min_interval: Duration::ZERO,
         interval: Duration::MAX,
     };
-    let extra = extra(Arc::new(Counters::default()), log, OnTime::default());
+    let extra = extra(Arc::new(Counters::default()), log, on);
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
     if duration > Duration::from_secs(1) {

@@ -26,6 +26,8 @@ pub enum DaemonError {
         "cannot start a thread or the event loop: {0}; raise TasksMax or the limit of processes"
     )]
     Runtime(io::Error),
+    #[error("--run-statistics: {0}; run it as root (sudo geophone), or leave the flag out")]
+    RunStatistics(io::Error),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
     #[error(transparent)]

@@ -1,7 +1,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -41,7 +40,7 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let listeners = listen(config)?;
     let modules = bring_up(loaded)?;
     let counters = Arc::new(Counters::default());
-    let on = OnTime::default();
+    let on = Arc::new(OnTime::default());
     let extra = extra(Arc::clone(&counters), log, Arc::clone(&on));
     let pace = Pace {
         min_interval: config.sweep.min_interval,
@@ -83,7 +82,7 @@ fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {
 }
 
 /// The metrics that no sweep gives.
-pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: OnTime) -> Extra {
+pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: Arc<OnTime>) -> Extra {
     let since = SystemTime::now();
     Box::new(move || {
         let mut own = Families::new(since);
@@ -94,8 +93,7 @@ pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: OnTime) ->
             std::env::consts::ARCH,
         ];
         own.info(&BUILD_INFO, &build);
-        let on = Duration::from_nanos(on.load(Ordering::Relaxed));
-        own.seconds_counter(&RUN_STATISTICS_SECONDS, &[], on.as_secs_f64());
+        own.seconds_counter(&RUN_STATISTICS_SECONDS, &[], on.total().as_secs_f64());
         for (level, count) in log.by_level() {
             own.counter(&LOG_MESSAGES, &[level], count);
         }

@@ -17,6 +17,7 @@ mod partition;
 mod refusals;
 mod runqueue;
 mod series;
+mod statistics;
 mod tcp;
 mod user_module;
 

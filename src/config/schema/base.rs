@@ -138,7 +138,8 @@ fn exposition_and_statistics() -> Vec<Key> {
             "How long in each period the kernel measures the programs' run time",
         )
         .details(&[
-            "Measuring costs a little on every event. \"0s\" is never; at most the period.",
+            "Measuring costs a little on every event. \"0s\" is never, and as long as the period",
+            "always; at most the period.",
         ]),
         Key::new(
             "statistics.period",
