@@ -19,7 +19,7 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// Byte offset of a member.
-    Field(Vec<MemberPath>),
+    Field(Vec<Field>),
     /// Byte offset of the byte that holds a bit field, and its place in that byte.
     Bitfield(Vec<MemberPath>),
     /// Size of a member in bytes.
@@ -30,6 +30,15 @@ pub enum Question {
     Enumerator(Vec<EnumeratorOf>),
     /// Whether the kernel has any of these.
     Exists(Vec<Fact>),
+}
+
+/// `STRUCT.member.member`, or `STRUCT.member.member : SIZE` for what is read as so many bytes.
+/// A size goes for the alternatives before it too, up to one that has its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub path: MemberPath,
+    /// In bytes. A member of another size is none that the probe could read.
+    pub size: Option<u32>,
 }
 
 /// `STRUCT.member.member`
@@ -112,7 +121,7 @@ fn parse(text: &str) -> Result<Request, String> {
         .split_once(' ')
         .ok_or("it has a verb and nothing else")?;
     let question = match verb {
-        "field" => Question::Field(alternatives(rest, member)?),
+        "field" => Question::Field(fields(rest)?),
         "bitfield" => Question::Bitfield(alternatives(rest, member)?),
         "argument" => Question::Argument(alternatives(rest, argument)?),
         "enumerator" => Question::Enumerator(alternatives(rest, enumerator)?),
@@ -132,6 +141,30 @@ fn alternatives<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<V
     text.split('|')
         .map(|alternative| parse(alternative.trim()))
         .collect()
+}
+
+fn fields(text: &str) -> Result<Vec<Field>, String> {
+    let mut fields = alternatives(text, field)?;
+    let mut behind = None;
+    for field in fields.iter_mut().rev() {
+        field.size = field.size.or(behind);
+        behind = field.size;
+    }
+    Ok(fields)
+}
+
+fn field(text: &str) -> Result<Field, String> {
+    let (path, size) = match text.split_once(':') {
+        Some((path, size)) => (path.trim_end(), Some(bytes(size.trim_start())?)),
+        None => (text, None),
+    };
+    let path = member(path)?;
+    Ok(Field { path, size })
+}
+
+fn bytes(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|&size| size > 0);
+    size.ok_or_else(|| format!("\"{text}\" is not a size in bytes"))
 }
 
 fn fact(text: &str) -> Result<Fact, String> {
@@ -220,6 +253,14 @@ mod tests {
         }
     }
 
+    fn fields(text: &str) -> Vec<(MemberPath, Option<u32>)> {
+        let Question::Field(fields) = text.parse::<Request>().unwrap().question else {
+            unreachable!()
+        };
+        let pair = |field: Field| (field.path, field.size);
+        fields.into_iter().map(pair).collect()
+    }
+
     #[test]
     fn alternatives_keep_their_order() {
         let request: Request = "field task_struct.__state | task_struct.state"
@@ -227,16 +268,28 @@ mod tests {
             .unwrap();
         assert!(!request.optional);
         assert_eq!(
-            request.question,
-            Question::Field(vec![
-                path("task_struct", &["__state"]),
-                path("task_struct", &["state"])
-            ])
-        );
-        assert_eq!(
             request.to_string(),
             "field task_struct.__state | task_struct.state"
         );
+        assert_eq!(
+            fields(&request.to_string()),
+            [
+                (path("task_struct", &["__state"]), None),
+                (path("task_struct", &["state"]), None)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_size_goes_for_the_alternatives_before_it() {
+        let sizes = |text| -> Vec<_> { fields(text).into_iter().map(|(_, size)| size).collect() };
+        assert_eq!(
+            fields("field request.cmd_flags : 4"),
+            [(path("request", &["cmd_flags"]), Some(4))]
+        );
+        assert_eq!(sizes("field a.b | c.d : 4"), [Some(4), Some(4)]);
+        assert_eq!(sizes("field a.b:4|c.d:8"), [Some(4), Some(8)]);
+        assert_eq!(sizes("optional field a.b : 4 | c.d"), [Some(4), None]);
     }
 
     #[test]
@@ -276,6 +329,11 @@ mod tests {
             ("field a", "names no member"),
             ("field a..b", "not a C identifier"),
             ("field a.b |", "not a C identifier"),
+            ("field a.b :", "\"\" is not a size in bytes"),
+            ("field a.b : 0", "\"0\" is not a size in bytes"),
+            ("field a.b : u32", "\"u32\" is not a size in bytes"),
+            ("field a.b : 4 : 8", "\"4 : 8\" is not a size in bytes"),
+            ("size a.b : 4", "not a C identifier"),
             ("offset a.b", "no verb"),
             ("optional exists a.b", "cannot be optional"),
             ("optional field", "verb and nothing else"),

@@ -1,7 +1,7 @@
 //! Answers to requests, from a kernel's BTF.
 
 use super::btf::{Btf, Kind, PathError, Place, Type};
-use super::request::{ArgumentOf, EnumeratorOf, Fact, MemberPath, Question, Request};
+use super::request::{ArgumentOf, EnumeratorOf, Fact, Field, MemberPath, Question, Request};
 
 /// A fact that this kernel does not have, or not in a form that a probe can use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,11 +13,25 @@ pub struct Missing {
     pub why: String,
 }
 
+/// What is wrong with an alternative, or with each of several.
+struct Obstacle {
+    why: String,
+    /// It is there, in another form: nothing that `optional` excuses.
+    present: bool,
+}
+
+impl From<String> for Obstacle {
+    fn from(why: String) -> Self {
+        let present = false;
+        Self { why, present }
+    }
+}
+
 /// Answers `request`: the two words that the probe reads back.
 pub fn resolve(request: &Request, btf: &Btf) -> Result<[u32; 2], Missing> {
     let answer = match &request.question {
-        Question::Field(paths) => {
-            first(paths, |path| field(btf, path)).map(|offset| [offset, request.optional.into()])
+        Question::Field(fields) => {
+            first(fields, |each| field(btf, each)).map(|offset| [offset, request.optional.into()])
         }
         Question::Bitfield(paths) => first(paths, |path| bitfield(btf, path)),
         Question::Size(paths) => first(paths, |path| size(btf, path)).map(|size| [size, 0]),
@@ -29,8 +43,8 @@ pub fn resolve(request: &Request, btf: &Btf) -> Result<[u32; 2], Missing> {
         Question::Exists(facts) => Ok([facts.iter().any(|fact| holds(btf, fact)).into(), 0]),
     };
     match answer {
-        Err(_) if request.optional => Ok([0, 0]),
-        Err(why) => Err(Missing {
+        Err(Obstacle { present: false, .. }) if request.optional => Ok([0, 0]),
+        Err(Obstacle { why, .. }) => Err(Missing {
             which: request.to_string(),
             why,
         }),
@@ -39,16 +53,25 @@ pub fn resolve(request: &Request, btf: &Btf) -> Result<[u32; 2], Missing> {
 }
 
 /// The first alternative that has an answer; else what was wrong with each.
-fn first<A, T>(alternatives: &[A], answer: impl Fn(&A) -> Result<T, String>) -> Result<T, String> {
+fn first<A, T, E: Into<Obstacle>>(
+    alternatives: &[A],
+    answer: impl Fn(&A) -> Result<T, E>,
+) -> Result<T, Obstacle> {
     let mut misses: Vec<String> = Vec::new();
+    let mut present = false;
     for alternative in alternatives {
-        match answer(alternative) {
+        match answer(alternative).map_err(Into::into) {
             Ok(answer) => return Ok(answer),
-            Err(why) if misses.contains(&why) => {}
-            Err(why) => misses.push(why),
+            Err(obstacle) => {
+                present |= obstacle.present;
+                if !misses.contains(&obstacle.why) {
+                    misses.push(obstacle.why);
+                }
+            }
         }
     }
-    Err(misses.join(", "))
+    let why = misses.join(", ");
+    Err(Obstacle { why, present })
 }
 
 fn place(btf: &Btf, path: &MemberPath) -> Result<Place, PathError> {
@@ -56,12 +79,25 @@ fn place(btf: &Btf, path: &MemberPath) -> Result<Place, PathError> {
     btf.member(&path.structure, &members)
 }
 
-fn field(btf: &Btf, path: &MemberPath) -> Result<u32, String> {
+fn field(btf: &Btf, field: &Field) -> Result<u32, Obstacle> {
+    let Field { path, size } = field;
     let place = place(btf, path).map_err(|error| error.to_string())?;
     let offset = place
         .byte_offset()
         .ok_or_else(|| format!("{} is a bit field", spell(path)))?;
-    narrow(offset)
+    let Some(expected) = *size else {
+        return Ok(narrow(offset)?);
+    };
+    let found = btf
+        .size_of(place.type_id)
+        .map_err(|error| error.to_string())?;
+    if found == u64::from(expected) {
+        return Ok(narrow(offset)?);
+    }
+    Err(Obstacle {
+        why: format!("{} has size {found}, not {expected}", spell(path)),
+        present: true,
+    })
 }
 
 fn bitfield(btf: &Btf, path: &MemberPath) -> Result<[u32; 2], String> {
@@ -234,6 +270,9 @@ mod tests {
                 [4, 0],
             ),
             ("optional field request.count", [8, 1]),
+            ("field request.count : 4", [8, 0]),
+            ("optional field request.missing | request.state : 1", [0, 1]),
+            ("field request.count : 8 | request.flags : 4", [4, 0]),
             ("bitfield request.flags.low", [4, 3 << 8]),
             ("bitfield request.flags.next", [6, 1 << 8]),
             ("bitfield request.state", [0, 8 << 8]),
@@ -259,6 +298,7 @@ mod tests {
     fn absent() {
         for text in [
             "optional field request.missing",
+            "optional field request.missing : 4",
             "optional bitfield request.flags.wide",
             "optional argument done request 2",
             "optional enumerator op.OP_TRIM",
@@ -286,6 +326,15 @@ mod tests {
             ),
             ("field rq.clock", "no structure or union rq"),
             ("field request.flags.low", "is a bit field"),
+            ("field request.count : 8", "request.count has size 4, not 8"),
+            (
+                "field request.state | request.missing : 2",
+                "request.state has size 1, not 2, no member missing in request",
+            ),
+            (
+                "optional field request.state : 4",
+                "request.state has size 1, not 4",
+            ),
             (
                 "bitfield request.flags.wide",
                 "does not lie within one byte",

@@ -162,35 +162,44 @@ fn a_missing_fact_costs_only_the_program_that_needs_it() {
     if !may_load("a_missing_fact_costs_only_the_program_that_needs_it") {
         return;
     }
-    let needs = vec![
-        Instruction::address("GONE", 0),
-        Instruction::result(0),
-        Instruction::exit(),
-    ];
+    let needs = |symbol| {
+        vec![
+            Instruction::address(symbol, 0),
+            Instruction::result(0),
+            Instruction::exit(),
+        ]
+    };
+    let gone = "field task_struct.no_such_member | no_such_struct.member";
     let object = Builder::default()
-        .declare(
-            "GONE",
-            "field task_struct.no_such_member | no_such_struct.member",
-        )
-        .function("tp_btf/sched_switch", "needy", needs)
-        .empty("tp_btf/sched_switch", "modest")
+        .declare("GONE", gone)
+        .declare("WIDER", "field task_struct.pid : 8")
+        .declare("THERE", "field task_struct.pid : 4")
+        .function("tp_btf/sched_switch", "needy", needs("GONE"))
+        .function("tp_btf/sched_switch", "mistaken", needs("WIDER"))
+        .function("tp_btf/sched_switch", "modest", needs("THERE"))
         .finish();
     let program = |function: &str| ProgramPlan {
         name: function.to_owned(),
         alternatives: vec![alternative(function, Attach::TpBtf, "sched_switch")],
     };
     let plan = Plan {
-        programs: vec![program("needy"), program("modest")],
+        programs: ["needy", "mistaken", "modest"].map(program).to_vec(),
         ..Plan::default()
     };
     let module = load(&object, &plan).unwrap();
     assert_eq!(
         unsupported(&module.programs[0].state),
-        "this kernel cannot answer \
-         \"field task_struct.no_such_member | no_such_struct.member\": \
-         no member no_such_member in task_struct, no structure or union no_such_struct"
+        format!(
+            "this kernel cannot answer \"{gone}\": \
+             no member no_such_member in task_struct, no structure or union no_such_struct"
+        )
     );
-    assert!(module.programs[1].attached().is_some());
+    assert_eq!(
+        unsupported(&module.programs[1].state),
+        "this kernel cannot answer \"field task_struct.pid : 8\": \
+         task_struct.pid has size 4, not 8"
+    );
+    assert!(module.programs[2].attached().is_some());
 }
 
 #[test]
