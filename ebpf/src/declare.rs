@@ -5,28 +5,45 @@
 //! stays behind it. A program whose relocations name a declaration that the kernel cannot
 //! answer is not loaded, and nothing else is lost.
 
+use core::marker::PhantomData;
+use core::mem::size_of;
 use core::ptr;
 
-/// A declaration as it lies in `.rodata`.
+/// A declaration as it lies in `.rodata`, of a member that is read as a `T`; of anything
+/// else, `T` is `()`.
 #[repr(C)]
-pub struct Declared<const N: usize> {
+pub struct Declared<T, const N: usize> {
     value: [u32; 2],
     request: [u8; N],
+    read_as: PhantomData<fn() -> T>,
 }
 
-impl<const N: usize> Declared<N> {
-    /// An unanswered request.
+/// How many bytes [`Declared::new`] adds to a request: ` : 8`.
+pub const fn size_suffix<T>() -> usize {
+    if size_of::<T>() == 0 { 0 } else { 4 }
+}
+
+impl<T, const N: usize> Declared<T, N> {
+    /// An unanswered request. The size of `T` (1 to 8) is asked for, too: a member that a
+    /// kernel has widened must not be read in part.
     pub const fn new(request: &str) -> Self {
         let bytes = request.as_bytes();
         let mut text = [0; N];
         let mut at = 0;
-        while at < N {
+        while at < bytes.len() {
             text[at] = bytes[at];
             at += 1;
+        }
+        if size_suffix::<T>() != 0 {
+            text[at] = b' ';
+            text[at + 1] = b':';
+            text[at + 2] = b' ';
+            text[at + 3] = b'0' + size_of::<T>() as u8;
         }
         Self {
             value: [0; 2],
             request: text,
+            read_as: PhantomData,
         }
     }
 
@@ -61,12 +78,25 @@ impl<const N: usize> Declared<N> {
     ///
     /// # Safety
     ///
-    /// `base` is a kernel pointer that the verifier tracks with its BTF type, and the member
-    /// has the size of `T`.
+    /// `base` is a kernel pointer that the verifier tracks with its BTF type.
     #[inline(always)]
-    pub unsafe fn read<T: Copy>(&self, base: *const u8) -> T {
+    pub unsafe fn read(&self, base: *const u8) -> T
+    where
+        T: Copy,
+    {
         // SAFETY: the caller's; a stale pointer reads as zero (the kernel's fault handler).
         unsafe { ptr::read_volatile(base.add(self.get() as usize).cast::<T>()) }
+    }
+
+    /// Reads the first bytes of the member at the answered offset.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::read`]; and the member is no smaller than `P`.
+    #[inline(always)]
+    pub unsafe fn read_part<P: Copy>(&self, base: *const u8) -> P {
+        // SAFETY: the caller's; a stale pointer reads as zero (the kernel's fault handler).
+        unsafe { ptr::read_volatile(base.add(self.get() as usize).cast::<P>()) }
     }
 
     /// The bit field at the answered place within its byte.
@@ -77,13 +107,14 @@ impl<const N: usize> Declared<N> {
     }
 }
 
-/// Declares a kernel fact: `declare!(LAST_QUEUED = "field task_struct.sched_info.last_queued");`
+/// Declares kernel facts: `declare! { PID: u32 = "field task_struct.pid"; }`. With a type, the
+/// member must have its size.
 ///
 /// The verbs, each with alternatives after ` | `:
 ///
 /// | request | answer |
 /// |---|---|
-/// | `field STRUCT.MEMBER.MEMBER` | byte offset |
+/// | `field STRUCT.MEMBER.MEMBER`, `… : SIZE` | byte offset of a member, of that size in bytes |
 /// | `bitfield STRUCT.MEMBER` | byte offset, and shift and width in that byte |
 /// | `size STRUCT.MEMBER` | size in bytes |
 /// | `argument TRACEPOINT TYPE [N]` | index of its Nth argument of that type |
@@ -93,9 +124,16 @@ impl<const N: usize> Declared<N> {
 /// `optional` before `field`, `bitfield`, `argument` or `enumerator` makes a miss an answer.
 #[macro_export]
 macro_rules! declare {
-    ($($name:ident = $request:literal;)+) => {$(
+    () => {};
+    ($name:ident = $request:literal; $($rest:tt)*) => {
+        $crate::declare! { $name: () = $request; $($rest)* }
+    };
+    ($name:ident: $type:ty = $request:literal; $($rest:tt)*) => {
         #[unsafe(no_mangle)]
-        static $name: $crate::declare::Declared<{ $request.len() }> =
-            $crate::declare::Declared::new($request);
-    )+};
+        static $name: $crate::declare::Declared<
+            $type,
+            { $request.len() + $crate::declare::size_suffix::<$type>() },
+        > = $crate::declare::Declared::new($request);
+        $crate::declare! { $($rest)* }
+    };
 }

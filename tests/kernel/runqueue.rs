@@ -2,14 +2,9 @@ use std::time::Duration;
 
 use geophone_test_support::scenario::runqueue::{groups, machine};
 
-use crate::{geophone, turn};
+use crate::{UNSEEN, geophone, turn};
 
 const TIME: Duration = Duration::from_secs(2);
-
-/// The share of context switches that may pass no tracepoint: see
-/// [`geophone_test_support::bracket::Comparison::nearly_equal`]. On most hosts none does;
-/// where some did, they were some ten a second, of ten thousands.
-pub const UNSEEN: f64 = 0.02;
 
 #[test]
 fn waits_switches_and_migrations_are_the_schedulers() {

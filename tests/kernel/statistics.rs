@@ -10,8 +10,7 @@ use geophone_test_support::oracle::schedule::switches;
 use geophone_test_support::process::{Ended, run_to_end, unconfigured};
 use geophone_test_support::wait;
 
-use crate::runqueue::UNSEEN;
-use crate::{BINARY, geophone, turn};
+use crate::{BINARY, UNSEEN, geophone, turn};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const ON: &str = "geophone_run_statistics_seconds_total";
@@ -61,7 +60,7 @@ fn a_window_as_long_as_the_period_measures_every_run() {
     let runs = against(RUNS, &PROGRAM, |(_, from), (_, to)| (to - from) as f64);
     println!("{on}\n{runs}");
     on.equal(0.0).unwrap();
-    runs.nearly_equal(UNSEEN * runs.kernel.0).unwrap();
+    runs.nearly_equal(UNSEEN * runs.kernel.0, 1.0).unwrap();
     let spent = |page: &Exposition| page.sum(SECONDS, &PROGRAM).unwrap();
     assert!(spent(&to.page) > spent(&from.page));
 }

@@ -33,19 +33,19 @@ geophone_ebpf::probe_object!();
 declare! {
     PREV = "argument sched_switch task_struct 0";
     NEXT = "argument sched_switch task_struct 1";
-    LAST_QUEUED = "field task_struct.sched_info.last_queued";
-    RUN_DELAY = "field task_struct.sched_info.run_delay";
-    PCOUNT = "field task_struct.sched_info.pcount";
-    LAST_ARRIVAL = "field task_struct.sched_info.last_arrival";
-    CFS_RQ = "field task_struct.se.cfs_rq";
-    RQ = "field cfs_rq.rq";
-    CLOCK = "field rq.clock";
-    STATE = "field task_struct.__state | task_struct.state";
-    PID = "field task_struct.pid";
-    CGROUPS = "optional field task_struct.cgroups";
-    DEFAULT_CGROUP = "optional field css_set.dfl_cgrp";
-    KERNFS_NODE = "optional field cgroup.kn";
-    KERNFS_ID = "optional field kernfs_node.id";
+    LAST_QUEUED: u64 = "field task_struct.sched_info.last_queued";
+    RUN_DELAY: u64 = "field task_struct.sched_info.run_delay";
+    PCOUNT: u64 = "field task_struct.sched_info.pcount";
+    LAST_ARRIVAL: u64 = "field task_struct.sched_info.last_arrival";
+    CFS_RQ: u64 = "field task_struct.se.cfs_rq";
+    RQ: u64 = "field cfs_rq.rq";
+    CLOCK: u64 = "field rq.clock";
+    STATE = "field task_struct.__state : 4 | task_struct.state : 8";
+    PID: u32 = "field task_struct.pid";
+    CGROUPS: u64 = "optional field task_struct.cgroups";
+    DEFAULT_CGROUP: u64 = "optional field css_set.dfl_cgrp";
+    KERNFS_NODE: u64 = "optional field cgroup.kn";
+    KERNFS_ID: u64 = "optional field kernfs_node.id";
 }
 
 option!(SCHEMA: u32 = 3);
@@ -139,25 +139,25 @@ fn switched<A: Access>(context: *mut c_void) -> i32 {
 
     // The idle task (pid 0 on every CPU) yields to whatever comes: not a switch of a task.
     // SAFETY: prev is the task that leaves the CPU.
-    if unsafe { A::read::<u32, _>(&PID, prev) } != 0 {
+    if unsafe { A::read(&PID, prev) } != 0 {
         // What __schedule() counts in nvcsw: the task gave up the CPU by itself. It counts so
         // too where a signal keeps the task from the sleep it asked for; that does not show here.
         // SAFETY: as above. The state fits the low half where it is a long.
-        let voluntary = preempt == 0 && unsafe { A::read::<u32, _>(&STATE, prev) } != 0;
+        let voluntary = preempt == 0 && unsafe { A::read_part::<u32, _>(&STATE, prev) } != 0;
         add(&mut record.switches[usize::from(!voluntary)], 1);
     }
 
     // Zero for the idle task, which is never queued.
     // SAFETY: next is the task that gets the CPU.
-    let queued = unsafe { A::read::<u64, _>(&LAST_QUEUED, next) };
+    let queued = unsafe { A::read(&LAST_QUEUED, next) };
     if queued == 0 {
         return 0;
     }
     // SAFETY: the run queue of a task that is about to run is this CPU's.
     let clock = unsafe {
-        let cfs_rq = A::read::<u64, _>(&CFS_RQ, next) as *const u8;
-        let rq = A::read::<u64, _>(&RQ, cfs_rq) as *const u8;
-        A::read::<u64, _>(&CLOCK, rq)
+        let cfs_rq = A::read(&CFS_RQ, next) as *const u8;
+        let rq = A::read(&RQ, cfs_rq) as *const u8;
+        A::read(&CLOCK, rq)
     };
     // The clocks of two CPUs may disagree for a task that has just come.
     let since_queued = (clock.wrapping_sub(queued) as i64).max(0) as u64;
@@ -177,12 +177,7 @@ fn switched<A: Access>(context: *mut c_void) -> i32 {
 #[inline(always)]
 unsafe fn waited_before<A: Access>(task: *const u8, since_queued: u64, clock: u64) -> u64 {
     // SAFETY: the caller's task.
-    let (pid, run_delay) = unsafe {
-        (
-            u64::from(A::read::<u32, _>(&PID, task)),
-            A::read::<u64, _>(&RUN_DELAY, task),
-        )
-    };
+    let (pid, run_delay) = unsafe { (u64::from(A::read(&PID, task)), A::read(&RUN_DELAY, task)) };
     let Some(place) = RUNQUEUE_TASKS.get_ptr_mut(pid as u32 & (PLACES as u32 - 1)) else {
         return 0;
     };
@@ -196,14 +191,14 @@ unsafe fn waited_before<A: Access>(task: *const u8, since_queued: u64, clock: u6
     }
     if known && run_delay > before {
         // SAFETY: the caller's task.
-        let last_arrival = unsafe { A::read::<u64, _>(&LAST_ARRIVAL, task) };
+        let last_arrival = unsafe { A::read(&LAST_ARRIVAL, task) };
         let waited = run_delay - before;
         let possible = waited + since_queued <= clock.wrapping_sub(last_arrival);
         return if possible { waited } else { 0 };
     }
     // All of a new task's delay belongs to its first wait.
     // SAFETY: the caller's task.
-    if unsafe { A::read::<u64, _>(&PCOUNT, task) } == 0 {
+    if unsafe { A::read(&PCOUNT, task) } == 0 {
         run_delay
     } else {
         0
@@ -216,10 +211,10 @@ unsafe fn waited_before<A: Access>(task: *const u8, since_queued: u64, clock: u6
 unsafe fn waited_in_cgroup<A: Access>(task: *const u8, wait: u64) {
     // SAFETY: a task's css_set and its default cgroup exist as long as the task runs.
     let cgroup = unsafe {
-        let set = A::read::<u64, _>(&CGROUPS, task) as *const u8;
-        let cgroup = A::read::<u64, _>(&DEFAULT_CGROUP, set) as *const u8;
-        let node = A::read::<u64, _>(&KERNFS_NODE, cgroup) as *const u8;
-        A::read::<u64, _>(&KERNFS_ID, node)
+        let set = A::read(&CGROUPS, task) as *const u8;
+        let cgroup = A::read(&DEFAULT_CGROUP, set) as *const u8;
+        let node = A::read(&KERNFS_NODE, cgroup) as *const u8;
+        A::read(&KERNFS_ID, node)
     };
     let record = RUNQUEUE_CGROUP
         .get_ptr_mut(CgroupKey { cgroup })

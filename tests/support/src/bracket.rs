@@ -100,12 +100,12 @@ impl Comparison {
     /// As [`Comparison::equal`], but up to `unseen` events may be missing: a host has been seen
     /// where what happens while a certain process has the CPU passes no tracepoint, so that it
     /// is not counted as missed either.
-    pub fn nearly_equal(&self, unseen: f64) -> Result<()> {
+    pub fn nearly_equal(&self, unseen: f64, per_run: f64) -> Result<()> {
         let visible = Self {
             missed: self.missed + unseen,
             ..self.clone()
         };
-        visible.equal(1.0)
+        visible.equal(per_run)
     }
 
     /// Our count plus the missed runs and up to `unseen` events, as above, is no less than the
@@ -193,15 +193,19 @@ mod tests {
 
     #[test]
     fn near_equality_allows_for_too_few_but_not_for_too_many() {
-        assert!(comparison(8.0, (10.0, 10.0), 0.0).nearly_equal(2.0).is_ok());
+        assert!(
+            comparison(8.0, (10.0, 10.0), 0.0)
+                .nearly_equal(2.0, 1.0)
+                .is_ok()
+        );
         assert!(
             comparison(7.0, (10.0, 10.0), 0.0)
-                .nearly_equal(2.0)
+                .nearly_equal(2.0, 1.0)
                 .is_err()
         );
         assert!(
             comparison(11.0, (10.0, 10.0), 0.0)
-                .nearly_equal(2.0)
+                .nearly_equal(2.0, 1.0)
                 .is_err()
         );
     }

@@ -33,11 +33,11 @@ geophone_ebpf::probe_object!();
 declare! {
     ISSUED_REQUEST = "argument block_rq_issue request";
     REQUEUED_REQUEST = "argument block_rq_requeue request";
-    CMD_FLAGS = "field request.cmd_flags";
-    RQ_FLAGS = "field request.rq_flags";
-    DATA_LEN = "field request.__data_len";
-    START_TIME = "field request.start_time_ns";
-    IO_START_TIME = "field request.io_start_time_ns";
+    CMD_FLAGS: u32 = "field request.cmd_flags";
+    RQ_FLAGS: u32 = "field request.rq_flags";
+    DATA_LEN: u32 = "field request.__data_len";
+    START_TIME: u64 = "field request.start_time_ns";
+    IO_START_TIME: u64 = "field request.io_start_time_ns";
     OP_READ = "enumerator req_op.REQ_OP_READ | req_opf.REQ_OP_READ";
     OP_WRITE = "enumerator req_op.REQ_OP_WRITE | req_opf.REQ_OP_WRITE";
     OP_FLUSH = "enumerator req_op.REQ_OP_FLUSH | req_opf.REQ_OP_FLUSH";
@@ -183,9 +183,9 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     // SAFETY: the request that completes.
     let (cmd_flags, rq_flags, data_len) = unsafe {
         (
-            A::read::<u32, _>(&CMD_FLAGS, request),
-            A::read::<u32, _>(&RQ_FLAGS, request),
-            A::read::<u32, _>(&DATA_LEN, request),
+            A::read(&CMD_FLAGS, request),
+            A::read(&RQ_FLAGS, request),
+            A::read(&DATA_LEN, request),
         )
     };
     // REQ_OP_MASK
@@ -233,7 +233,7 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     }
 
     // SAFETY: the request that completes.
-    let start = unsafe { A::read::<u64, _>(&START_TIME, request) };
+    let start = unsafe { A::read(&START_TIME, request) };
     if start == 0 {
         add(&mut requests.untimed, 1);
         return 0;
@@ -248,7 +248,7 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
 
     if SPLIT.load() != 0 {
         // SAFETY: the request that completes.
-        let stamped = unsafe { A::read::<u64, _>(&IO_START_TIME, request) };
+        let stamped = unsafe { A::read(&IO_START_TIME, request) };
         // What carries nothing and is no flush was never issued: the flush it asked for was.
         // Passthrough requests, among the other operations, are not stamped on any queue.
         let stampable = (bytes != 0 || op == OP_FLUSH.get()) && key.operation != OTHER_OPERATION;

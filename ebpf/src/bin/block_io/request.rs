@@ -4,14 +4,14 @@ use geophone_ebpf::access::Access;
 use geophone_ebpf::declare;
 
 declare! {
-    RQ_DISK = "optional field request.rq_disk";
-    QUEUE = "optional field request.q";
-    QUEUE_DISK = "optional field request_queue.disk";
-    MAJOR = "field gendisk.major";
-    FIRST_MINOR = "field gendisk.first_minor";
-    PART = "optional field request.part";
-    BD_DEV = "optional field block_device.bd_dev";
-    HD_DEV = "optional field hd_struct.__dev.devt";
+    RQ_DISK: u64 = "optional field request.rq_disk";
+    QUEUE: u64 = "optional field request.q";
+    QUEUE_DISK: u64 = "optional field request_queue.disk";
+    MAJOR: u32 = "field gendisk.major";
+    FIRST_MINOR: u32 = "field gendisk.first_minor";
+    PART: u64 = "optional field request.part";
+    BD_DEV: u32 = "optional field block_device.bd_dev";
+    HD_DEV: u32 = "optional field hd_struct.__dev.devt";
 }
 
 /// The number of the whole disk, major << 20 | minor; 0 for a queue without a disk.
@@ -24,15 +24,15 @@ pub unsafe fn device<A: Access>(request: *const u8) -> u32 {
     // SAFETY: a request keeps its queue, and a queue its disk. Since 5.16 only the queue knows.
     unsafe {
         let disk = if RQ_DISK.found() {
-            A::read::<u64, _>(&RQ_DISK, request)
+            A::read(&RQ_DISK, request)
         } else {
-            A::read::<u64, _>(&QUEUE_DISK, A::read::<u64, _>(&QUEUE, request) as *const u8)
+            A::read(&QUEUE_DISK, A::read(&QUEUE, request) as *const u8)
         } as *const u8;
         if disk.is_null() {
             return 0;
         }
-        let major = A::read::<u32, _>(&MAJOR, disk);
-        let minor = A::read::<u32, _>(&FIRST_MINOR, disk);
+        let major = A::read(&MAJOR, disk);
+        let minor = A::read(&FIRST_MINOR, disk);
         major << 20 | minor
     }
 }
@@ -47,13 +47,13 @@ pub unsafe fn device<A: Access>(request: *const u8) -> u32 {
 pub unsafe fn partition<A: Access>(request: *const u8) -> u32 {
     // SAFETY: an accounted request holds on to its partition. Before 5.11 it was a hd_struct.
     unsafe {
-        let part = A::read::<u64, _>(&PART, request) as *const u8;
+        let part = A::read(&PART, request) as *const u8;
         if part.is_null() {
             0
         } else if BD_DEV.found() && !HD_DEV.found() {
-            A::read::<u32, _>(&BD_DEV, part)
+            A::read(&BD_DEV, part)
         } else {
-            A::read::<u32, _>(&HD_DEV, part)
+            A::read(&HD_DEV, part)
         }
     }
 }

@@ -13,13 +13,13 @@ use crate::family::{FAMILIES, of_socket};
 use crate::started::find;
 
 declare! {
-    SMOOTHED_RTT = "field tcp_sock.srtt_us";
-    BYTES_SENT = "field tcp_sock.bytes_sent";
-    BYTES_RETRANSMITTED = "field tcp_sock.bytes_retrans";
-    BYTES_RECEIVED = "field tcp_sock.bytes_received";
-    SENT_SEGMENTS = "field tcp_sock.segs_out";
-    RETRANSMITTED_SEGMENTS = "field tcp_sock.total_retrans";
-    SOCKET_FLAGS = "field sock_common.skc_flags";
+    SMOOTHED_RTT: u32 = "field tcp_sock.srtt_us";
+    BYTES_SENT: u64 = "field tcp_sock.bytes_sent";
+    BYTES_RETRANSMITTED: u64 = "field tcp_sock.bytes_retrans";
+    BYTES_RECEIVED: u64 = "field tcp_sock.bytes_received";
+    SENT_SEGMENTS: u32 = "field tcp_sock.segs_out";
+    RETRANSMITTED_SEGMENTS: u32 = "field tcp_sock.total_retrans";
+    SOCKET_FLAGS: u64 = "field sock_common.skc_flags";
     SOCK_DONE = "enumerator sock_flags.SOCK_DONE";
 }
 
@@ -62,12 +62,11 @@ pub unsafe fn ended<A: Access>(tcp: *const u8) {
     // SAFETY: the caller's tcp_sock.
     let (smoothed_rtt, sent, received, segments, retransmitted) = unsafe {
         (
-            A::read::<u32, _>(&SMOOTHED_RTT, tcp) >> 3,
-            A::read::<u64, _>(&BYTES_SENT, tcp)
-                .saturating_sub(A::read::<u64, _>(&BYTES_RETRANSMITTED, tcp)),
+            A::read(&SMOOTHED_RTT, tcp) >> 3,
+            A::read(&BYTES_SENT, tcp).saturating_sub(A::read(&BYTES_RETRANSMITTED, tcp)),
             received::<A>(tcp),
-            A::read::<u32, _>(&SENT_SEGMENTS, tcp),
-            A::read::<u32, _>(&RETRANSMITTED_SEGMENTS, tcp),
+            A::read(&SENT_SEGMENTS, tcp),
+            A::read(&RETRANSMITTED_SEGMENTS, tcp),
         )
     };
     count(&mut record.sent_segments, family, u64::from(segments));
@@ -94,13 +93,8 @@ pub unsafe fn ended<A: Access>(tcp: *const u8) {
 #[inline(always)]
 unsafe fn received<A: Access>(tcp: *const u8) -> u64 {
     // SAFETY: the caller's tcp_sock.
-    let (bytes, flags) = unsafe {
-        (
-            A::read::<u64, _>(&BYTES_RECEIVED, tcp),
-            A::read::<usize, _>(&SOCKET_FLAGS, tcp),
-        )
-    };
-    bytes.saturating_sub((flags >> (SOCK_DONE.get() & 63) & 1) as u64)
+    let (bytes, flags) = unsafe { (A::read(&BYTES_RECEIVED, tcp), A::read(&SOCKET_FLAGS, tcp)) };
+    bytes.saturating_sub(flags >> (SOCK_DONE.get() & 63) & 1)
 }
 
 #[inline(always)]

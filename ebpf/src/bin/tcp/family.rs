@@ -4,7 +4,7 @@ use geophone_ebpf::access::Access;
 use geophone_ebpf::declare;
 
 declare! {
-    FAMILY = "field sock_common.skc_family";
+    FAMILY: u16 = "field sock_common.skc_family";
     V6_PEER = "optional field sock_common.skc_v6_daddr";
 }
 
@@ -27,12 +27,12 @@ const V4_MAPPED: u32 = 0xffff_u32.to_be();
 pub unsafe fn of_socket<A: Access>(sk: *const u8) -> usize {
     // SAFETY: the caller's; an IPv6 address is 16 bytes.
     unsafe {
-        if A::read::<u16, _>(&FAMILY, sk) != AF_INET6 {
+        if A::read(&FAMILY, sk) != AF_INET6 {
             return IPV4;
         }
         if V6_PEER.found()
-            && A::read::<u64, _>(&V6_PEER, sk) == 0
-            && A::read::<u32, _>(&V6_PEER, sk.wrapping_add(8)) == V4_MAPPED
+            && A::read_part::<u64, _>(&V6_PEER, sk) == 0
+            && A::read_part::<u32, _>(&V6_PEER, sk.wrapping_add(8)) == V4_MAPPED
         {
             return IPV4;
         }

@@ -15,7 +15,7 @@ use crate::started::{ACTIVE, DIRECTIONS, PASSIVE, find, remember};
 use crate::state::{CLOSE, ESTABLISHED};
 
 declare! {
-    SYN_ACK_RTT = "field tcp_sock.srtt_us";
+    SYN_ACK_RTT: u32 = "field tcp_sock.srtt_us";
 }
 
 /// Family by direction.
@@ -103,7 +103,7 @@ pub unsafe fn decided<A: Access>(tcp: *const u8, untracked_direction: usize, new
     // tcp_synack_rtt_meas().
     let handshake = if direction == PASSIVE {
         // SAFETY: the caller's tcp_sock.
-        u64::from(unsafe { A::read::<u32, _>(&SYN_ACK_RTT, tcp) } >> 3) * 1_000
+        u64::from(unsafe { A::read(&SYN_ACK_RTT, tcp) } >> 3) * 1_000
     } else if since == 0 {
         0
     } else {

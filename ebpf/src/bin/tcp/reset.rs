@@ -12,7 +12,7 @@ use geophone_ebpf::observe::add;
 use crate::family::{FAMILIES, IPV4, IPV6, of_socket};
 
 declare! {
-    PACKET_PROTOCOL = "field sk_buff.protocol";
+    PACKET_PROTOCOL: u16 = "field sk_buff.protocol";
 }
 
 const ETH_P_IP: u16 = 0x0800_u16.to_be();
@@ -40,7 +40,7 @@ pub fn sent(context: *mut c_void) -> i32 {
     // SAFETY: the tracepoint has these two arguments on every kernel since 4.16; a null skb
     // reads as zero, which is no protocol.
     let family = unsafe {
-        match Copied::read::<u16, _>(&PACKET_PROTOCOL, argument(context, 1) as *const u8) {
+        match Copied::read(&PACKET_PROTOCOL, argument(context, 1) as *const u8) {
             ETH_P_IP => IPV4,
             ETH_P_IPV6 => IPV6,
             _ => of_socket::<Copied>(argument(context, 0) as *const u8),

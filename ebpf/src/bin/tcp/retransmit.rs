@@ -14,10 +14,10 @@ use crate::socket::Sockets;
 
 declare! {
     CONTROL = "field sk_buff.cb";
-    SEGMENTS = "field tcp_skb_cb.tcp_gso_segs";
-    RETRANSMIT_STATE = "field sock_common.skc_state";
+    SEGMENTS: u16 = "field tcp_skb_cb.tcp_gso_segs";
+    RETRANSMIT_STATE: u8 = "field sock_common.skc_state";
     CONGESTION = "bitfield inet_connection_sock.icsk_ca_state";
-    PENDING = "field inet_connection_sock.icsk_pending";
+    PENDING: u8 = "field inet_connection_sock.icsk_pending";
     ERROR = "optional argument tcp_retransmit_skb int";
 }
 
@@ -78,7 +78,7 @@ pub fn segments<A: Sockets>(context: *mut c_void) -> i32 {
         (
             of_socket::<A>(tcp),
             reason::<A>(tcp),
-            A::read::<u16, _>(&SEGMENTS, control),
+            A::read(&SEGMENTS, control),
         )
     };
     count(family, reason, u64::from(segments))
@@ -112,16 +112,13 @@ unsafe fn reason<A: Access>(tcp: *const u8) -> usize {
     unsafe {
         // A full socket in SYN_RECV repeats only after a simultaneous open; the SYN-ACKs of
         // servers, fast open included, belong to requests.
-        if matches!(
-            A::read::<u8, _>(&RETRANSMIT_STATE, tcp),
-            TCP_SYN_SENT | TCP_SYN_RECV
-        ) {
+        if matches!(A::read(&RETRANSMIT_STATE, tcp), TCP_SYN_SENT | TCP_SYN_RECV) {
             return SYN;
         }
         match A::read_bits(&CONGESTION, tcp) {
             TCP_CA_RECOVERY => FAST,
             TCP_CA_LOSS => RTO,
-            _ if A::read::<u8, _>(&PENDING, tcp) == ICSK_TIME_LOSS_PROBE => TAIL_LOSS_PROBE,
+            _ if A::read(&PENDING, tcp) == ICSK_TIME_LOSS_PROBE => TAIL_LOSS_PROBE,
             _ => OTHER,
         }
     }

@@ -7,7 +7,7 @@ use geophone_ebpf::access::{Access, Copied, Direct};
 use geophone_ebpf::declare;
 
 declare! {
-    PROTOCOL = "field sock.sk_protocol";
+    PROTOCOL: u16 = "field sock.sk_protocol";
 }
 
 const IPPROTO_TCP: u16 = 6;
@@ -39,7 +39,7 @@ impl Sockets for Copied {
     #[inline(always)]
     unsafe fn tcp_sock(sk: *const u8) -> *const u8 {
         // SAFETY: the caller's.
-        if unsafe { Self::read::<u16, _>(&PROTOCOL, sk) } == IPPROTO_TCP {
+        if unsafe { Self::read(&PROTOCOL, sk) } == IPPROTO_TCP {
             sk
         } else {
             ptr::null()

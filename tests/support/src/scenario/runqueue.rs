@@ -155,7 +155,7 @@ impl Run {
         of: fn(&Kernel) -> u64,
     ) -> Result<Comparison> {
         let comparison = self.compare(what, metric, labels, |kernel| of(kernel) as f64)?;
-        comparison.nearly_equal(self.unseen * comparison.kernel.0)?;
+        comparison.nearly_equal(self.unseen * comparison.kernel.0, 1.0)?;
         Ok(comparison)
     }
 
