@@ -20,6 +20,7 @@ pub mod privileges;
 pub mod process;
 pub mod programs;
 pub mod promtool;
+pub mod replica;
 pub mod requirement;
 pub mod scenario;
 pub mod tool;
