@@ -19,6 +19,8 @@ mod runqueue;
 mod series;
 mod statistics;
 mod tcp;
+#[cfg(target_arch = "x86_64")]
+mod uprobe;
 mod user_module;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -17,6 +17,7 @@ pub mod mount;
 pub mod network;
 pub mod oracle;
 pub mod privileges;
+pub mod probe;
 pub mod process;
 pub mod programs;
 pub mod promtool;
