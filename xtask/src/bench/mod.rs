@@ -5,6 +5,7 @@ mod empty;
 mod footprint;
 mod row;
 mod scrape;
+mod uprobe;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +18,8 @@ use crate::release;
 /// Measure what the daemon costs on this machine
 ///
 /// Prints Markdown tables: cost per event of every module as a multiple of an empty
-/// program, time of start, sweep and scrape, and memory. Fails when one is over its budget.
+/// program, cost of a probe on a library's function, time of start, sweep and scrape, and
+/// memory. Fails when one is over its budget.
 /// Needs root and a machine that does nothing else.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -35,6 +37,7 @@ pub struct Arguments {
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
 enum Part {
     Cost,
+    Uprobe,
     Scrape,
     Footprint,
 }
@@ -48,7 +51,12 @@ impl Arguments {
 pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let privileged = geophone_test_support::privileges::present();
     ensure!(privileged, "run it as root");
-    let binary = release::binary(root, arguments.binary.as_deref())?;
+    let daemon = [Part::Cost, Part::Scrape, Part::Footprint];
+    let binary = if daemon.into_iter().any(|part| arguments.wants(part)) {
+        release::binary(root, arguments.binary.as_deref())?
+    } else {
+        PathBuf::new()
+    };
     let empty = root
         .join("ebpf/prebuilt")
         .join(std::env::consts::ARCH)
@@ -62,6 +70,10 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     if arguments.wants(Part::Cost) {
         eprintln!("measuring the cost per event ...");
         table("Cost per event", cost::measure(&binary, &empty)?);
+    }
+    if arguments.wants(Part::Uprobe) {
+        eprintln!("measuring probes on a library's function ...");
+        table("Probes on a library's function", uprobe::measure()?);
     }
     if arguments.wants(Part::Scrape) {
         eprintln!("measuring scrapes ...");

@@ -7,8 +7,9 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub enum Unit {
     Milliseconds,
+    Nanoseconds,
     Mebibytes,
-    /// Multiples of an empty program.
+    /// Multiples of something else, such as an empty program.
     Times,
 }
 
@@ -16,6 +17,7 @@ impl Display for Unit {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Milliseconds => "ms",
+            Self::Nanoseconds => "ns",
             Self::Mebibytes => "MiB",
             Self::Times => "x",
         })
@@ -27,7 +29,14 @@ pub struct Row {
     measured: f64,
     unit: Unit,
     detail: String,
-    budget: Option<f64>,
+    budget: Option<Budget>,
+}
+
+/// What a figure may be, in the row's unit.
+#[derive(Clone, Copy)]
+enum Budget {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 impl Row {
@@ -56,7 +65,13 @@ impl Row {
 
     /// The most that it may be, in the row's unit.
     pub fn budget(mut self, budget: impl Into<Option<f64>>) -> Self {
-        self.budget = budget.into();
+        self.budget = budget.into().map(Budget::AtMost);
+        self
+    }
+
+    /// The least that it may be, in the row's unit.
+    pub fn at_least(mut self, budget: f64) -> Self {
+        self.budget = Some(Budget::AtLeast(budget));
         self
     }
 
@@ -64,10 +79,14 @@ impl Row {
         &self.what
     }
 
-    /// What is not a number is over any budget.
+    /// Whether it is not what it may be, as what is not a number never is.
     pub fn is_over(&self) -> bool {
-        self.budget
-            .is_some_and(|budget| self.measured.is_nan() || self.measured > budget)
+        let within = match self.budget {
+            None => true,
+            Some(Budget::AtMost(most)) => self.measured <= most,
+            Some(Budget::AtLeast(least)) => self.measured >= least,
+        };
+        !within
     }
 }
 
@@ -79,7 +98,8 @@ impl Display for Row {
             write!(formatter, " ({})", self.detail)?;
         }
         match self.budget {
-            Some(budget) => write!(formatter, " | {budget} {unit} |"),
+            Some(Budget::AtMost(most)) => write!(formatter, " | {most} {unit} |"),
+            Some(Budget::AtLeast(least)) => write!(formatter, " | at least {least} {unit} |"),
             None => write!(formatter, " | |"),
         }
     }
@@ -103,6 +123,10 @@ mod tests {
         assert!(of(4.01).is_over());
         assert!(of(f64::NAN).is_over());
         assert!(!Row::new("cost", 9.0, Unit::Times).is_over());
+        let gain = |measured| Row::new("gain", measured, Unit::Times).at_least(8.0);
+        assert!(!gain(8.0).is_over());
+        assert!(gain(7.9).is_over());
+        assert!(gain(f64::NAN).is_over());
     }
 
     #[test]
@@ -111,5 +135,7 @@ mod tests {
         assert_eq!(row.to_string(), "| start | 1.25 ms | 300 ms |");
         let row = Row::memory("maps", 1_572_864.0).detail("two CPUs");
         assert_eq!(row.to_string(), "| maps | 1.50 MiB (two CPUs) | |");
+        let row = Row::new("gain", 30.0, Unit::Times).at_least(8.0);
+        assert_eq!(row.to_string(), "| gain | 30.00 x | at least 8 x |");
     }
 }
