@@ -12,29 +12,14 @@ const MAX_DIRECTORIES: usize = 16_384;
 /// which is the kernel's `cgroup_id()`. Shallow groups come before deep ones when the limit
 /// does not let all in.
 pub struct Cgroups {
-    mountinfo: PathBuf,
     root: PathBuf,
 }
 
 impl Cgroups {
     pub fn new(root: &Path) -> Self {
         Self {
-            mountinfo: root.join("proc/self/mountinfo"),
             root: root.to_owned(),
         }
-    }
-
-    /// Where cgroup2 is mounted: alone, or beside v1 in the hybrid layout.
-    fn mount(&self) -> Result<Option<PathBuf>, DiscoverError> {
-        let text = fs::read_to_string(&self.mountinfo).map_err(|source| DiscoverError {
-            path: self.mountinfo.display().to_string(),
-            remedy: "mount procfs at /proc",
-            source,
-        })?;
-        Ok(text
-            .lines()
-            .find_map(cgroup2_mount_point)
-            .map(|mount| self.root.join(mount.strip_prefix('/').unwrap_or(mount))))
     }
 }
 
@@ -44,7 +29,7 @@ impl Discover for Cgroups {
         limit: usize,
         admits: &dyn Fn(&str) -> bool,
     ) -> Result<Found, DiscoverError> {
-        let Some(mount) = self.mount()? else {
+        let Some(mount) = mount(&self.root)? else {
             return Ok(Found::default());
         };
         let mut found = Found::default();
@@ -91,6 +76,20 @@ impl Discover for Cgroups {
         }
         Ok(found.distinct())
     }
+}
+
+/// Where cgroup2 is mounted: alone, or beside v1 in the hybrid layout.
+pub(super) fn mount(root: &Path) -> Result<Option<PathBuf>, DiscoverError> {
+    let mountinfo = root.join("proc/self/mountinfo");
+    let text = fs::read_to_string(&mountinfo).map_err(|source| DiscoverError {
+        path: mountinfo.display().to_string(),
+        remedy: "mount procfs at /proc",
+        source,
+    })?;
+    Ok(text
+        .lines()
+        .find_map(cgroup2_mount_point)
+        .map(|mount| root.join(mount.strip_prefix('/').unwrap_or(mount))))
 }
 
 /// Whether a group has none below it: kernfs gives a directory one link for each directory in

@@ -5,6 +5,7 @@
 
 mod block_device;
 mod cgroup;
+pub mod library;
 
 pub use block_device::BlockDevices;
 pub use cgroup::Cgroups;
