@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod attach;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -44,3 +44,29 @@ fn observe_ticks(histogram: &mut Histogram, ticks: u64, raw: u64, schema: u32) {
         add(cell, 1);
     }
 }
+
+/// The same for programs that another thread on the same CPU may interrupt: those of uprobes,
+/// which run as their process does, and may be preempted since 6.0.
+pub mod preemptible {
+    use core::arch::asm;
+
+    use geophone_histogram::{Histogram, slot, ticks};
+
+    /// Adds `amount` to a cell, in one instruction.
+    #[inline(always)]
+    pub fn add(cell: &mut u64, amount: u64) {
+        // The target has the instruction, but core has no read-modify-write atomics for it.
+        // SAFETY: an addition to the cell.
+        unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) cell, in(reg) amount) };
+    }
+
+    /// Observes a time of `nanoseconds`; a negative one counts as zero.
+    #[inline(always)]
+    pub fn observe_nanoseconds(histogram: &mut Histogram, nanoseconds: u64, schema: u32) {
+        let nanoseconds = (nanoseconds as i64).max(0) as u64;
+        add(&mut histogram.sum, nanoseconds);
+        if let Some(cell) = histogram.slots.get_mut(slot(ticks(nanoseconds), schema)) {
+            add(cell, 1);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 use tracing::{error, info, warn};
 
+use crate::attach::Attacher;
 use crate::config::{Config, Enabled, Loaded, ModuleConfig};
 use crate::kernel::{KernelBtf, Loader, missing_capabilities, release_memory};
 use crate::module::{Catalogue, Module};
@@ -10,6 +11,8 @@ use super::DaemonError;
 /// The modules that run, and what became of each.
 pub struct Modules {
     pub running: Vec<RunningModule>,
+    /// Of those that attach to functions of libraries.
+    pub attachers: Vec<Attacher>,
     /// Of every module of the catalogue, in its order.
     pub reports: Vec<ModuleReport>,
 }
@@ -84,6 +87,7 @@ fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
     };
     let mut modules = Modules {
         running: Vec::new(),
+        attachers: Vec::new(),
         reports: Vec::new(),
     };
     for module in catalogue.iter() {
@@ -92,10 +96,11 @@ fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
             continue;
         };
         match start(module, settings, &mut loader) {
-            Ok(running) => {
+            Ok(mut running) => {
+                modules.attachers.extend(running.attacher.take());
                 modules.reports.push(running.report.clone());
                 // A module without any program has nothing to sweep.
-                if running.report.attached().0 > 0 {
+                if running.has_programs() {
                     modules.running.push(running);
                 }
             }
@@ -122,6 +127,7 @@ fn without_loader(
     let reports = catalogue.iter().map(|module| report(module)).collect();
     Modules {
         running: Vec::new(),
+        attachers: Vec::new(),
         reports,
     }
 }
@@ -168,6 +174,7 @@ fn log(report: &ModuleReport, required: bool) {
     let programs = format!("{attached}/{of}");
     match state {
         ModuleState::Active => info!(module = %name, %state, %programs, %hooks, "module active"),
+        ModuleState::Waiting => info!(module = %name, %state, %hooks, %reason, "module waiting"),
         ModuleState::Disabled => info!(module = %name, %state, "module disabled"),
         _ if required => {
             error!(module = %name, %state, %programs, %hooks, %reason, "module required, but not active");

@@ -6,6 +6,7 @@ use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges, check_required};
 use super::run::extra;
 use super::statistics::{Measuring, OnTime};
+use crate::attach::Watcher;
 use crate::cli::CollectFormat;
 use crate::config::Loaded;
 use crate::export::json;
@@ -47,6 +48,8 @@ pub fn collect(
     let extra = extra(Arc::new(Counters::default()), log, on);
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
+    let _watcher =
+        Watcher::start(modules.attachers, sweeper.asker()).map_err(DaemonError::Runtime)?;
     if duration > Duration::from_secs(1) {
         eprintln!("collecting for {}", humantime::format_duration(duration));
     }

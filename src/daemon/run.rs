@@ -9,6 +9,7 @@ use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges};
 use super::source::SweepSource;
 use super::statistics::{OnTime, sample};
+use crate::attach::Watcher;
 use crate::config::{Config, ListenAddress, Loaded};
 use crate::export::prometheus::Exposition;
 use crate::http::{BindError, Counters, Limits, Listeners, Server, ServerConfig};
@@ -48,6 +49,8 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     };
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
+    let _watcher =
+        Watcher::start(modules.attachers, sweeper.asker()).map_err(DaemonError::Runtime)?;
     for address in listeners.addresses() {
         info!(url = %format_args!("http://{address}{}", config.web.telemetry_path), "serving");
     }

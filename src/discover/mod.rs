@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::attach;
 use crate::module::Discovery;
 
 /// One thing that can have series of its own.
@@ -58,8 +59,11 @@ pub struct Found {
 }
 
 /// The discovery that a manifest names.
-pub fn discovery(kind: Discovery) -> Box<dyn Discover> {
+///
+/// Workloads are known to whoever attaches to the libraries that make them one.
+pub fn discovery(kind: Discovery, workloads: &attach::Status) -> Box<dyn Discover> {
     match kind {
+        Discovery::Workload => Box::new(workloads.clone()),
         Discovery::BlockDevice => Box::new(BlockDevices::whole(Path::new("/"))),
         Discovery::BlockPartition => Box::new(BlockDevices::partitions(Path::new("/"))),
         Discovery::Cgroup => Box::new(Cgroups::new(Path::new("/"))),

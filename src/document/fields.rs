@@ -96,6 +96,18 @@ impl<'a> Fields<'a> {
         self.items(key).iter().filter_map(take).collect()
     }
 
+    /// An array of integers; absent is empty.
+    pub fn integers(&self, key: &str) -> Vec<At<'a, i64>> {
+        let take = |node: &'a Node| match node.value {
+            Value::Integer(value) => Some(At {
+                value,
+                origin: &node.origin,
+            }),
+            _ => self.mismatch(node, &format!("{key} must hold only integers")),
+        };
+        self.items(key).iter().filter_map(take).collect()
+    }
+
     /// An array of tables; absent is empty.
     pub fn tables(&self, key: &str) -> Vec<&'a Table> {
         let take = |node: &'a Node| match &node.value {

@@ -28,8 +28,8 @@ pub use capabilities::{Held, missing_capabilities};
 pub use features::{Feature, Standing};
 pub use host::{Host, Lockdown, Mounts};
 pub use load::{
-    Alternative, Attach, Attached, KernelBtf, LoadError, Loader, Module, PassedOver, Plan, Program,
-    ProgramPlan, ProgramState, verify,
+    Alternative, Attach, Attached, FunctionError, FunctionLink, FunctionPrograms, KernelBtf,
+    LoadError, Loader, Module, PassedOver, Place, Plan, Program, ProgramPlan, ProgramState, verify,
 };
 pub use map::{Entries, Entry, MapError, MapHandle};
 pub use process::{MemoryLimit, memory_limit, release_memory};

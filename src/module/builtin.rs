@@ -37,4 +37,5 @@ pub(super) const MODULES: &[Embedded] = &[
     embedded!("runqueue"),
     embedded!("block_io"),
     embedded!("tcp"),
+    embedded!("cuda"),
 ];

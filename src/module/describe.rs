@@ -68,7 +68,7 @@ impl Map {
     pub fn keys(&self) -> &[Key] {
         match &self.kind {
             MapKind::Keyed(keys) => keys,
-            MapKind::Record | MapKind::Internal { .. } => &[],
+            MapKind::Record | MapKind::Internal { .. } | MapKind::Members { .. } => &[],
         }
     }
 
@@ -79,7 +79,9 @@ impl Map {
             MapKind::Keyed(keys) => keys
                 .iter()
                 .fold(1, |product: u64, key| product.saturating_mul(key.entries())),
-            MapKind::Internal { max_entries, .. } => u64::from(*max_entries),
+            MapKind::Internal { max_entries, .. } | MapKind::Members { max_entries, .. } => {
+                u64::from(*max_entries)
+            }
         }
     }
 }
@@ -104,9 +106,10 @@ impl Metric {
 
 impl Discovery {
     /// Every discovery and its name in manifests.
-    pub const ALL: [(&'static str, Self); 3] = [
+    pub const ALL: [(&'static str, Self); 4] = [
         ("block_device", Self::BlockDevice),
         ("block_partition", Self::BlockPartition),
         ("cgroup", Self::Cgroup),
+        ("workload", Self::Workload),
     ];
 }

@@ -12,8 +12,8 @@ mod parse;
 
 pub use catalogue::{Catalogue, Module, ModuleSource};
 pub use model::{
-    Alternative, Attach, Discovery, Key, KeySource, Label, Manifest, Map, MapKind, Metric,
-    ModuleOption, OptionKind, Program, SCHEMA,
+    Alternative, Attach, Discovery, Functions, Key, KeySource, Label, Library, Manifest, Map,
+    MapKind, Metric, ModuleOption, OptionKind, Program, SCHEMA,
 };
 pub use parse::DEFAULT_MAX_SERIES;
 

@@ -18,6 +18,8 @@ pub struct Manifest {
     pub max_series: u32,
     pub options: Vec<ModuleOption>,
     pub programs: Vec<Program>,
+    /// Shared libraries whose functions programs attach to.
+    pub libraries: Vec<Library>,
     pub maps: Vec<Map>,
     pub metrics: Vec<Metric>,
 }
@@ -49,6 +51,28 @@ pub struct Program {
     pub alternatives: Vec<Alternative>,
 }
 
+/// A shared library of which there may be any number of copies on a machine, or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Library {
+    /// What programs name as their target.
+    pub name: String,
+    /// File names, with `*` for any text: `libcuda.so.*`.
+    pub files: Vec<String>,
+    /// Directories to look into beside those of the loader's cache.
+    pub places: Vec<String>,
+    pub functions: Vec<Functions>,
+}
+
+/// Functions of a library that the same programs attach to with the same cookie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Functions {
+    /// Every one that the library exports is attached to.
+    pub symbols: Vec<String>,
+    pub programs: Vec<String>,
+    /// What `bpf_get_attach_cookie()` gives the programs.
+    pub cookie: u64,
+}
+
 /// A map of the object that user space sizes, fills or reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Map {
@@ -65,6 +89,9 @@ pub enum MapKind {
     Record,
     /// User space owns the entries. Keys are in the order of the key struct's fields.
     Keyed(Vec<Key>),
+    /// The values of a discovered label by process, which user space keeps: a process id
+    /// (u32) leads to the key (u32) of what the process belongs to.
+    Members { label: String, max_entries: u32 },
     /// The program's own working state: never exported.
     Internal {
         max_entries: u32,
@@ -108,6 +135,9 @@ pub enum Discovery {
     BlockPartition,
     /// Control groups (v2) by id.
     Cgroup,
+    /// Groups of processes that map a library of the module: the control group's name, or
+    /// that of the command outside one. Numbered as they are found.
+    Workload,
 }
 
 /// How one metric comes out of one field of a map's value.

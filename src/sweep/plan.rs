@@ -52,6 +52,7 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
     }
     match &map.kind {
         MapKind::Record => 1,
+        MapKind::Members { max_entries, .. } => *max_entries,
         MapKind::Internal {
             max_entries,
             size_option,

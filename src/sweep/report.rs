@@ -2,10 +2,11 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::attach::Status;
 use crate::kernel::{Program, ProgramState};
 
 /// What became of a module.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModuleReport {
     pub name: String,
     pub summary: String,
@@ -16,10 +17,10 @@ pub struct ModuleReport {
 }
 
 /// What became of a program.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProgramReport {
     pub name: String,
-    /// `attached`, `unsupported` or `failed`.
+    /// `attached`, `waiting`, `unsupported` or `failed`.
     pub state: &'static str,
     /// How it is attached, such as `tp_btf/sched_switch`; empty if it is not.
     pub hook: String,
@@ -37,6 +38,8 @@ pub struct ProgramReport {
 pub enum ModuleState {
     /// Every program is attached.
     Active,
+    /// Programs are loaded, and attach once a library is found that they are for.
+    Waiting,
     /// Some are.
     Degraded,
     /// None is, though the kernel should allow it.
@@ -48,8 +51,9 @@ pub enum ModuleState {
 }
 
 impl ModuleState {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Active,
+        Self::Waiting,
         Self::Degraded,
         Self::Failed,
         Self::Unsupported,
@@ -59,6 +63,7 @@ impl ModuleState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Waiting => "waiting",
             Self::Degraded => "degraded",
             Self::Failed => "failed",
             Self::Unsupported => "unsupported",
@@ -87,18 +92,20 @@ impl ModuleReport {
     }
 
     /// The report of a loaded module.
-    pub fn of(name: &str, summary: &str, programs: &[Program]) -> Self {
-        let programs: Vec<ProgramReport> = programs.iter().map(ProgramReport::of).collect();
+    pub fn of(name: &str, summary: &str, programs: &[Program], libraries: &Status) -> Self {
+        let report = |program| ProgramReport::of(program, libraries);
+        let programs: Vec<ProgramReport> = programs.iter().map(report).collect();
         let count = |state| {
             programs
                 .iter()
                 .filter(|program| program.state == state)
                 .count()
         };
-        let state = match (count("attached"), count("failed")) {
-            (all, _) if all == programs.len() => ModuleState::Active,
-            (0, 0) => ModuleState::Unsupported,
-            (0, _) => ModuleState::Failed,
+        let state = match (count("attached"), count("waiting"), count("failed")) {
+            (all, _, _) if all == programs.len() => ModuleState::Active,
+            (attached, waiting, _) if attached + waiting == programs.len() => ModuleState::Waiting,
+            (0, 0, 0) => ModuleState::Unsupported,
+            (0, 0, _) => ModuleState::Failed,
             _ => ModuleState::Degraded,
         };
         let reasons = programs.iter().filter(|program| !program.reason.is_empty());
@@ -125,8 +132,17 @@ impl ModuleReport {
 }
 
 impl ProgramReport {
-    fn of(program: &Program) -> Self {
+    fn of(program: &Program, libraries: &Status) -> Self {
         let (state, hook, reason) = match &program.state {
+            ProgramState::Attached(attached)
+                if attached.is_at_library() && !libraries.is_attached(&program.name) =>
+            {
+                let reason = match libraries.lock().complaint.as_str() {
+                    "" => "no library found that it is for".to_owned(),
+                    complaint => complaint.to_owned(),
+                };
+                ("waiting", attached.hook.clone(), reason)
+            }
             ProgramState::Attached(attached) => ("attached", attached.hook.clone(), String::new()),
             ProgramState::Unsupported { reason } => ("unsupported", String::new(), reason.clone()),
             ProgramState::Failed { reason } => ("failed", String::new(), reason.clone()),

@@ -9,6 +9,7 @@ use super::metric::BoundMetric;
 use super::population::Population;
 use super::report::ModuleReport;
 use super::sweepable::{Buffers, Sweepable};
+use crate::attach::{Attacher, Status};
 use crate::introspect::{
     DISCOVERY_ERRORS, FOLDED, Families, MAP_BYTES, MAP_CAPACITY, MAP_ENTRIES, PROGRAM_ATTACHED,
     PROGRAM_MISSED, PROGRAM_RUN_SECONDS, PROGRAM_RUNS,
@@ -29,6 +30,10 @@ pub struct RunningModule {
     pub(super) folded: BTreeMap<String, u64>,
     /// The complaint of the last sweep: said once, not at every sweep.
     pub(super) complaint: String,
+    /// What is attached to functions of libraries.
+    pub(super) status: Status,
+    /// Attaches them, elsewhere.
+    pub attacher: Option<Attacher>,
 }
 
 /// A map that metrics are read from.
@@ -38,6 +43,9 @@ pub(super) struct SweptMap {
     pub metrics: Vec<BoundMetric>,
     /// Entries at the last sweep.
     pub entries: usize,
+    /// For each metric the programs that must be at a function of some library for it to be
+    /// exported.
+    pub at_library: Vec<Vec<String>>,
 }
 
 impl Sweepable for RunningModule {
@@ -51,7 +59,14 @@ impl Sweepable for RunningModule {
         for map in &mut self.maps {
             match map.read(&self.module, self.since, &self.cpus, buffers) {
                 Ok(()) => {
-                    let read = map.metrics.iter_mut().map(BoundMetric::family);
+                    let is_fed = |programs: &Vec<String>| {
+                        programs.iter().all(|it| self.status.is_attached(it))
+                    };
+                    let metrics = map.metrics.iter_mut().zip(&map.at_library);
+                    // All are collected, so that none keeps this sweep's series for the next.
+                    let read =
+                        metrics.map(|(metric, programs)| (metric.family(), is_fed(programs)));
+                    let read = read.filter_map(|(family, is_fed)| is_fed.then_some(family));
                     if let Some(families) = &mut families {
                         families.extend(read);
                     }
@@ -64,6 +79,21 @@ impl Sweepable for RunningModule {
         }
         self.complain(complaints.join("; "));
         families
+    }
+
+    fn news(&mut self) -> Option<ModuleReport> {
+        let before = &self.report;
+        let report = ModuleReport::of(
+            &before.name,
+            &before.summary,
+            &self.module.programs,
+            &self.status,
+        );
+        if report == *before {
+            return None;
+        }
+        self.report = report.clone();
+        Some(report)
     }
 
     fn introspect(&self, families: &mut Families) {
@@ -109,6 +139,12 @@ impl Sweepable for RunningModule {
 }
 
 impl RunningModule {
+    /// Whether any of its programs is loaded.
+    pub fn has_programs(&self) -> bool {
+        let mut programs = self.module.programs.iter();
+        programs.any(|program| program.attached().is_some())
+    }
+
     /// Looks for new things and creates and deletes their entries.
     fn follow_populations(&mut self, now: SystemTime) -> Vec<String> {
         let mut complaints = Vec::new();

@@ -24,7 +24,7 @@ pub(super) struct Shared {
     pace: Pace,
     since: SystemTime,
     /// Of every module, running or not, in the order of exposition.
-    reports: Vec<ModuleReport>,
+    reports: Mutex<Vec<ModuleReport>>,
     extra: Extra,
 }
 
@@ -36,13 +36,17 @@ impl Shared {
             sweeps: watch::Sender::new(0),
             pace,
             since: SystemTime::now(),
-            reports,
+            reports: Mutex::new(reports),
             extra,
         }
     }
 
-    pub fn reports(&self) -> &[ModuleReport] {
-        &self.reports
+    pub fn reports(&self) -> Vec<ModuleReport> {
+        self.lock_reports().clone()
+    }
+
+    fn lock_reports(&self) -> MutexGuard<'_, Vec<ModuleReport>> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn sweeps(&self) -> watch::Receiver<u64> {
@@ -67,6 +71,12 @@ impl Shared {
             self.wake.notify_all();
         }
         None
+    }
+
+    /// Sees to it that a sweep is made that begins after now.
+    pub fn ask(&self) {
+        self.state().wanted = true;
+        self.wake.notify_all();
     }
 
     /// The last sweep if it is a later one than number `seen`; if not, what the one that
@@ -115,6 +125,7 @@ impl Shared {
         let mut own = Families::new(self.since);
         for module in modules {
             let swept = read(module, taken, buffers, &mut own);
+            self.take_news(module);
             let mut state = self.state();
             if state.stopping {
                 return false;
@@ -131,6 +142,14 @@ impl Shared {
         state.last = Some((Instant::now(), Arc::new(snapshot)));
         self.sweeps.send_modify(|sweeps| *sweeps += 1);
         !state.stopping
+    }
+
+    fn take_news<M: Sweepable>(&self, module: &mut M) {
+        let Some(news) = module.news() else { return };
+        let mut reports = self.lock_reports();
+        if let Some(report) = reports.iter_mut().find(|report| report.name == news.name) {
+            *report = news;
+        }
     }
 
     /// Returns when a sweep is due that follows the one begun at `started`; false when there
@@ -155,12 +174,15 @@ impl Shared {
         let mut families: Vec<Arc<Family>> = read.flatten().cloned().collect();
         let mut late = Vec::new();
         let mut states = Families::new(self.since);
-        for report in &self.reports {
+        for report in self.lock_reports().iter() {
             for state in ModuleState::ALL {
                 let is = f64::from(u8::from(report.state == state));
                 states.gauge(&MODULE_STATE, &[&report.name, state.as_str()], is);
             }
-            if !matches!(report.state, ModuleState::Active | ModuleState::Degraded) {
+            if !matches!(
+                report.state,
+                ModuleState::Active | ModuleState::Waiting | ModuleState::Degraded
+            ) {
                 continue;
             }
             let swept = done.iter().find(|swept| swept.module == report.name);

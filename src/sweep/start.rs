@@ -12,11 +12,12 @@ use super::plan::{limit, plan};
 use super::population::Population;
 use super::report::ModuleReport;
 use super::running::{RunningModule, SweptMap};
+use crate::attach::{Attacher, Status};
 use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
 use crate::kernel::{self, LoadError, Loader, MapError, MapHandle};
-use crate::module::{Discovery, Key, KeySource, Manifest, Metric, Module};
+use crate::module::{Discovery, Key, KeySource, Manifest, MapKind, Metric, Module};
 
 /// Why a module does not run at all.
 #[derive(Debug, Error)]
@@ -48,6 +49,7 @@ pub fn verify(module: &Module, settings: &ModuleConfig) -> Result<(), StartError
         layouts: &layouts,
         cpus: 1,
         since: SystemTime::UNIX_EPOCH,
+        status: Status::default(),
     };
     binder.maps(&binder.populations())?;
     let plan = plan(&module.manifest, settings, 1);
@@ -75,17 +77,35 @@ pub fn start<'a>(
         layouts: &layouts,
         cpus: cpus.len(),
         since,
+        status: Status::default(),
     };
     let mut populations: Vec<Population> = binder.populations();
     let mut maps = binder.maps(&populations)?;
     let plan = plan(manifest, settings, cpus.len());
-    let loaded = loader.load(&module.object, &plan, |handles| {
+    let mut loaded = loader.load(&module.object, &plan, |handles| {
         create_entries(&mut maps, &mut populations, handles, since)
     })?;
     for map in &mut maps {
         map.metrics
             .retain(|metric| is_fed(manifest, &metric.descriptor.name, &loaded));
+        map.at_library = map
+            .metrics
+            .iter()
+            .map(|metric| at_library(manifest, &metric.descriptor.name, &loaded))
+            .collect();
     }
+    let attacher = loaded.take_functions().map(|programs| {
+        let members = manifest.maps.iter();
+        let members = members.filter(|map| matches!(map.kind, MapKind::Members { .. }));
+        let members = members.filter_map(|map| loaded.maps.get(&map.name)?.again().ok());
+        Attacher::new(
+            &manifest.name,
+            manifest.libraries.clone(),
+            programs,
+            members.collect(),
+            binder.status.clone(),
+        )
+    });
     maps.retain(|map| !map.metrics.is_empty());
     let keyed = maps.iter().filter(|map| {
         map.keyring
@@ -96,7 +116,12 @@ pub fn start<'a>(
         .flat_map(|map| &map.metrics)
         .map(|metric| (metric.descriptor.name.clone(), 0));
     Ok(RunningModule {
-        report: ModuleReport::of(&manifest.name, &manifest.summary, &loaded.programs),
+        report: ModuleReport::of(
+            &manifest.name,
+            &manifest.summary,
+            &loaded.programs,
+            &binder.status,
+        ),
         folded: folded.collect(),
         module: loaded,
         since,
@@ -104,6 +129,8 @@ pub fn start<'a>(
         maps,
         cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
         complaint: String::new(),
+        status: binder.status.clone(),
+        attacher,
     })
 }
 
@@ -143,6 +170,21 @@ fn is_fed(manifest: &Manifest, metric: &str, loaded: &kernel::Module) -> bool {
         .is_some_and(|each| each.programs.iter().all(attached))
 }
 
+/// The programs that feed a metric and attach to functions of libraries.
+fn at_library(manifest: &Manifest, metric: &str, loaded: &kernel::Module) -> Vec<String> {
+    let mut metrics = manifest.metrics.iter();
+    let programs = metrics.find(|each| each.name == metric);
+    let programs = programs.map_or(&[][..], |metric| &metric.programs);
+    let waits = |name: &&String| {
+        let mut programs = loaded.programs.iter();
+        programs.any(|program| {
+            let attached = program.attached().filter(|_| program.name == **name);
+            attached.is_some_and(kernel::Attached::is_at_library)
+        })
+    };
+    programs.iter().filter(waits).cloned().collect()
+}
+
 struct Binder<'a> {
     manifest: &'a Manifest,
     settings: &'a ModuleConfig,
@@ -150,6 +192,8 @@ struct Binder<'a> {
     /// Possible CPUs.
     cpus: usize,
     since: SystemTime,
+    /// What will be attached to libraries, and who uses them.
+    status: Status,
 }
 
 impl Binder<'_> {
@@ -175,7 +219,12 @@ impl Binder<'_> {
                     .unwrap_or(Filter::All);
                 let limit = limit(self.manifest, &key.label, self.settings, self.cpus);
                 let admit = Box::new(move |text: &str| filter.admits(text));
-                Some(Population::new(&key.label, discovery(kind), admit, limit))
+                Some(Population::new(
+                    &key.label,
+                    discovery(kind, &self.status),
+                    admit,
+                    limit,
+                ))
             })
             .collect()
     }
@@ -221,6 +270,7 @@ impl Binder<'_> {
                 keyring,
                 metrics: metrics.collect::<Result<_, _>>()?,
                 entries: 0,
+                at_library: Vec::new(),
             });
         }
         Ok(maps)

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::report::ModuleReport;
 use crate::introspect::Families;
 use crate::kernel::Entries;
 use crate::snapshot::Family;
@@ -13,6 +14,9 @@ pub trait Sweepable: Send {
     /// Reads the module's metrics; none if they could not be read. Series that are new count
     /// from `now`.
     fn sweep(&mut self, now: SystemTime, buffers: &mut Buffers) -> Option<Vec<Arc<Family>>>;
+
+    /// What has become of it, if it is otherwise than at the last sweep.
+    fn news(&mut self) -> Option<ModuleReport>;
 
     /// What the kernel and the last sweep say of the module itself.
     fn introspect(&self, families: &mut Families);

@@ -55,8 +55,14 @@ impl Sweeper {
         })
     }
 
-    pub fn reports(&self) -> &[ModuleReport] {
+    pub fn reports(&self) -> Vec<ModuleReport> {
         self.shared.reports()
+    }
+
+    /// Has the next sweep made at once, from any thread.
+    pub fn asker(&self) -> impl Fn() + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || shared.ask()
     }
 
     /// The last complete sweep.

@@ -31,6 +31,10 @@ impl Sweepable for Fake<Work> {
         (self.work)()
     }
 
+    fn news(&mut self) -> Option<ModuleReport> {
+        None
+    }
+
     fn introspect(&self, _: &mut Families) {}
 }
 

@@ -10,6 +10,8 @@
 mod block_io;
 mod cgroup;
 mod collect;
+#[cfg(target_arch = "x86_64")]
+mod cuda;
 mod lifecycle;
 mod options;
 mod page;

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::programs::{
-    BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint,
+    BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint, UProbe,
 };
 
 use super::refusal::Refusal;
@@ -16,15 +16,28 @@ pub struct Attached {
     /// Position of the alternative that was taken; 0 is the best.
     pub alternative: usize,
     pub function: String,
+    pub(super) attach: Attach,
     /// Such as `tp_btf/sched_switch`.
     pub hook: String,
     program: OwnedFd,
     /// One of aya's links, of which there is a type for each kind of program. Dropping it
-    /// detaches the program.
-    _link: Box<dyn Any + Send + Sync>,
+    /// detaches the program. None of a program that is loaded and attaches to functions of
+    /// libraries as they are found.
+    link: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Attached {
+    /// Whether it is loaded only: its hooks are functions of libraries, see
+    /// [`super::FunctionPrograms`].
+    pub fn is_at_library(&self) -> bool {
+        self.link.is_none()
+    }
+
+    /// The same program was loaded in another way.
+    pub(super) fn replace(&mut self, program: OwnedFd) {
+        self.program = program;
+    }
+
     /// What the kernel tells of the program now.
     pub fn info(&self) -> io::Result<ProgramInfo> {
         ProgramInfo::of(self.program.as_fd())
@@ -52,9 +65,10 @@ pub(super) fn attach(
     Ok(Attached {
         alternative: index,
         function: alternative.function.clone(),
+        attach: alternative.attach,
         hook: alternative.hook(),
         program,
-        _link: link,
+        link,
     })
 }
 
@@ -70,7 +84,11 @@ fn precheck(alternative: &Alternative, kernel: &KernelBtf) -> Result<(), Refusal
             "tracepoint",
         ),
         Attach::Fentry => (Ok(kernel.reader().has_function(target)), "function"),
-        Attach::RawTp | Attach::Tracepoint | Attach::Kprobe => return Ok(()),
+        Attach::RawTp
+        | Attach::Tracepoint
+        | Attach::Kprobe
+        | Attach::Uprobe
+        | Attach::Uretprobe => return Ok(()),
     };
     match known {
         Ok(true) => Ok(()),
@@ -81,7 +99,7 @@ fn precheck(alternative: &Alternative, kernel: &KernelBtf) -> Result<(), Refusal
     }
 }
 
-type Hooked = (OwnedFd, Box<dyn Any + Send + Sync>);
+type Hooked = (OwnedFd, Option<Box<dyn Any + Send + Sync>>);
 
 fn hook(
     program: &mut Program,
@@ -110,7 +128,7 @@ fn hook(
             let link = program.take_link(id).map_err(refused)?;
             let fd = program.fd().map_err(refused)?.as_fd().try_clone_to_owned();
             let fd = fd.map_err(|error| Refusal::failed(error.to_string()))?;
-            Ok((fd, Box::new(link)))
+            Ok((fd, Some(Box::new(link))))
         }};
     }
     match alternative.attach {
@@ -143,6 +161,19 @@ fn hook(
         }
         Attach::Kprobe => {
             hooked!(KProbe, KProbe::load, |it: &mut KProbe| it.attach(target, 0))
+        }
+        Attach::Uprobe | Attach::Uretprobe => {
+            let program: &mut UProbe = program.try_into().map_err(|_| {
+                Refusal::failed(format!(
+                    "function {} is not a {} program in the object",
+                    alternative.function, alternative.attach
+                ))
+            })?;
+            let refused = |error: ProgramError| Refusal::from_aya(&error, alternative);
+            program.load().map_err(refused)?;
+            let fd = program.fd().map_err(refused)?.as_fd().try_clone_to_owned();
+            let fd = fd.map_err(|error| Refusal::failed(error.to_string()))?;
+            Ok((fd, None))
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod attach;
 mod error;
+mod function;
 mod kernel_btf;
+mod multi;
 mod plan;
 mod refusal;
 #[cfg(test)]
@@ -10,6 +12,7 @@ mod tests;
 
 pub use attach::Attached;
 pub use error::LoadError;
+pub use function::{FunctionError, FunctionLink, FunctionPrograms, Place};
 pub use kernel_btf::KernelBtf;
 pub use plan::{Alternative, Attach, Plan, ProgramPlan};
 
@@ -35,6 +38,8 @@ pub struct Module {
     pub programs: Vec<Program>,
     /// Hash and array maps of the object, by name.
     pub maps: BTreeMap<String, MapHandle>,
+    /// Only of modules that attach to functions of libraries.
+    functions: Option<FunctionPrograms>,
 }
 
 /// A program of a module, and what became of it.
@@ -110,12 +115,22 @@ impl<'a> Loader<'a> {
         let mut ebpf = self.loader.load(&patched)?;
         let maps = handles(&ebpf, &parsed)?;
         prepare(&maps)?;
-        let programs = plan
+        let mut programs: Vec<Program> = plan
             .programs
             .iter()
             .map(|program| self.start(&mut ebpf, program, plan.force_alternative, &answers))
             .collect();
-        Ok(Module { programs, maps })
+        let at_library =
+            |program: &Program| program.attached().is_some_and(Attached::is_at_library);
+        let functions = programs
+            .iter()
+            .any(at_library)
+            .then(|| FunctionPrograms::new(ebpf, &patched, &mut programs));
+        Ok(Module {
+            programs,
+            maps,
+            functions,
+        })
     }
 
     /// Sets the size of every map of the object: the loader keeps what was set for the last.
@@ -194,6 +209,14 @@ impl<'a> Loader<'a> {
             ))
         })?;
         attach::attach(program, index, alternative, self.kernel)
+    }
+}
+
+impl Module {
+    /// The programs that are [at a library](Attached::is_at_library), to be attached; none
+    /// the second time.
+    pub fn take_functions(&mut self) -> Option<FunctionPrograms> {
+        self.functions.take()
     }
 }
 

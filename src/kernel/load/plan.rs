@@ -27,7 +27,7 @@ pub struct ProgramPlan {
 pub struct Alternative {
     pub function: String,
     pub attach: Attach,
-    /// Tracepoint, `category/tracepoint` or kernel function, as the hook wants.
+    /// Tracepoint, `category/tracepoint`, kernel function or library, as the hook wants.
     pub target: String,
 }
 
@@ -44,16 +44,22 @@ pub enum Attach {
     Fentry,
     /// Entry of a kernel function, by breakpoint.
     Kprobe,
+    /// Entry of functions of a shared library.
+    Uprobe,
+    /// Return of functions of a shared library.
+    Uretprobe,
 }
 
 impl Attach {
     /// Every kind of hook, with its name in manifests.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("tp_btf", Self::TpBtf),
         ("raw_tp", Self::RawTp),
         ("tracepoint", Self::Tracepoint),
         ("fentry", Self::Fentry),
         ("kprobe", Self::Kprobe),
+        ("uprobe", Self::Uprobe),
+        ("uretprobe", Self::Uretprobe),
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -63,7 +69,14 @@ impl Attach {
             Self::Tracepoint => "tracepoint",
             Self::Fentry => "fentry",
             Self::Kprobe => "kprobe",
+            Self::Uprobe => "uprobe",
+            Self::Uretprobe => "uretprobe",
         }
+    }
+
+    /// Whether the target is a library, of which copies come and go.
+    pub fn is_at_library(self) -> bool {
+        matches!(self, Self::Uprobe | Self::Uretprobe)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::kernel::host::Lockdown;
 const LOG_LINES: usize = 4;
 
 /// The kernel's own number for "not supported", which user space has no name for.
-const ENOTSUPP: i32 = 524;
+pub(super) const ENOTSUPP: i32 = 524;
 
 /// Why an alternative was not taken.
 #[derive(Debug)]

@@ -110,6 +110,21 @@ impl MapHandle {
         })
     }
 
+    /// Another handle of the same map, for another thread.
+    ///
+    /// # Errors
+    ///
+    /// The process has no descriptor left.
+    pub fn again(&self) -> Result<Self, MapError> {
+        let fd = self.fd.as_fd().try_clone_to_owned();
+        let fd = fd.map_err(|source| MapError {
+            map: self.name.clone(),
+            operation: "keep its descriptor",
+            source,
+        })?;
+        Self::new(&self.name, fd)
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -8,6 +8,7 @@ const KEYS: &[&str] = &[
     "when",
     "keys",
     "internal",
+    "members",
     "max_entries",
     "size_option",
 ];
@@ -56,6 +57,9 @@ fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
         }
         return internal_kind(fields, scope);
     }
+    if fields.has("members") {
+        return members(fields, scope);
+    }
     for key in ["max_entries", "size_option"] {
         if fields.has(key) {
             let remedy = "the keys size the others";
@@ -69,6 +73,25 @@ fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
         return Some(MapKind::Record);
     }
     keys::read(fields, scope.problems).map(MapKind::Keyed)
+}
+
+fn members(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
+    if fields.has("keys") {
+        scope.problems.add(
+            fields.origin(),
+            "a map of members has no keys: its keys are process ids",
+        );
+    }
+    let label = fields
+        .text("members")
+        .and_then(|at| names::label(at, scope.problems));
+    match internal_kind(fields, scope)? {
+        MapKind::Internal { max_entries, .. } => Some(MapKind::Members {
+            label: label?,
+            max_entries,
+        }),
+        _ => None,
+    }
 }
 
 fn internal_kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {

@@ -122,7 +122,7 @@ fn metric(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<Metric> {
 
 fn exported_map<'s>(name: At<'_, &str>, scope: &'s Scope<'_>) -> Option<&'s Map> {
     let map = scope.maps.refer(name, "map", scope.problems)?;
-    if matches!(map.kind, MapKind::Internal { .. }) {
+    if matches!(map.kind, MapKind::Internal { .. } | MapKind::Members { .. }) {
         scope.problems.add(
             name.origin,
             format!("map {:?} is internal: it exports nothing", name.value),

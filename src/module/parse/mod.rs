@@ -2,6 +2,7 @@
 
 mod declared;
 mod keys;
+mod libraries;
 mod maps;
 mod metric_rules;
 mod metrics;
@@ -25,6 +26,7 @@ const KEYS: &[&str] = &[
     "max_series",
     "options",
     "programs",
+    "libraries",
     "maps",
     "metrics",
 ];
@@ -98,6 +100,8 @@ fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
     };
     scope.options = options::read(&fields, problems);
     scope.programs = programs::read(&fields, &scope);
+    let libraries = libraries::read(&fields, &scope);
+    libraries::check_targets(&scope, &libraries, &fields);
     scope.maps = maps::read(&fields, &scope);
     options::check_names(&scope);
     options::check_used(table, &scope);
@@ -113,6 +117,7 @@ fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
         max_series: max_series?,
         options: scope.options.into_valid(),
         programs: scope.programs.into_valid(),
+        libraries: libraries.into_valid(),
         maps: scope.maps.into_valid(),
         metrics,
     })

@@ -69,7 +69,7 @@ fn alternative(table: &Table, problems: &Problems) -> Option<Alternative> {
         Attach::Tracepoint => (separated(target.value, '/'), "\"category/name\""),
         _ => (
             names::is_symbol(target.value),
-            "the name of a tracepoint or kernel function",
+            "the name of a tracepoint, kernel function or library",
         ),
     };
     if !fits {

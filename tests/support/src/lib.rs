@@ -8,6 +8,7 @@ pub mod bracket;
 pub mod client;
 pub mod control_group;
 pub mod cpus;
+pub mod cuda;
 pub mod daemon;
 pub mod exposition;
 pub mod load;

@@ -3,6 +3,8 @@
 //! Structures follow `union bpf_attr` in include/uapi/linux/bpf.h. Every wrapper checks the
 //! sizes that the kernel will assume, so none of them is unsafe to call.
 
+pub mod uprobe;
+
 use std::io;
 use std::mem::{offset_of, size_of_val};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};

@@ -1,0 +1,186 @@
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+use super::status::{AttachedFile, Places, Status};
+use super::workload::Workloads;
+use crate::discover::library::{self, Key, Pattern, Process, Wanted};
+use crate::kernel::uprobe::Execution;
+use crate::kernel::{FunctionLink, FunctionPrograms, MapHandle, Place, uprobe};
+use crate::module::Library;
+
+/// A loaded module whose programs attach to functions of libraries.
+pub struct Attacher {
+    pub module: String,
+    pub libraries: Vec<Library>,
+    pub programs: FunctionPrograms,
+    /// Where the programs look the workload of a process up.
+    pub members: Vec<MapHandle>,
+    pub status: Status,
+    attached: BTreeMap<Key, Attached>,
+    workloads: Workloads,
+    /// As they are in `members`.
+    known: BTreeMap<u32, u32>,
+}
+
+struct Attached {
+    file: AttachedFile,
+    _links: Vec<FunctionLink>,
+}
+
+impl Attacher {
+    pub fn new(
+        module: &str,
+        libraries: Vec<Library>,
+        programs: FunctionPrograms,
+        members: Vec<MapHandle>,
+        status: Status,
+    ) -> Self {
+        Self {
+            module: module.to_owned(),
+            libraries,
+            programs,
+            members,
+            status,
+            attached: BTreeMap::new(),
+            workloads: Workloads::default(),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// What to look for. A name in it leads back to [`Self::found`].
+    pub fn wanted(&self) -> impl Iterator<Item = Wanted> {
+        self.libraries.iter().map(|library| Wanted {
+            name: self.name(library),
+            files: library
+                .files
+                .iter()
+                .filter_map(|it| it.parse::<Pattern>().ok())
+                .collect(),
+            places: library.places.iter().map(PathBuf::from).collect(),
+        })
+    }
+
+    fn name(&self, library: &Library) -> Arc<str> {
+        Arc::from(format!("{}/{}", self.module, library.name))
+    }
+
+    /// Attaches to a file, if it is of one of the module's libraries.
+    pub fn found(&mut self, found: &library::Library, file: &File) {
+        let wanted = |library: &&Library| found.wanted.contains(&self.name(library));
+        let Some(library) = self.libraries.iter().find(wanted).cloned() else {
+            return;
+        };
+        let path = found.path.display().to_string();
+        match self.attach(&library, &path, file) {
+            Ok(attached) => {
+                let places: Places = attached.file.programs.values().copied().sum();
+                info!(module = %self.module, library = %path, fast = places.fast, slow = places.slow, "attached to library");
+                self.attached.insert(found.key.clone(), attached);
+            }
+            Err(reason) => {
+                warn!(module = %self.module, library = %path, %reason, "cannot attach to library");
+                let mut status = self.status.lock();
+                status.failures += 1;
+                status.complaint = format!("{path}: {reason}");
+            }
+        }
+        self.publish();
+    }
+
+    pub fn gone(&mut self, key: &Key) {
+        if let Some(attached) = self.attached.remove(key) {
+            info!(module = %self.module, library = %attached.file.path, "library gone");
+            self.publish();
+        }
+    }
+
+    /// Takes in who uses the libraries now. Says whether there are workloads that are new.
+    pub fn used_by<'a>(
+        &mut self,
+        now: Instant,
+        processes: impl Iterator<Item = &'a Process>,
+    ) -> bool {
+        let before = self.workloads.given();
+        let members = self.workloads.update(now, processes);
+        // First what the workloads are called: their entries are made at the next sweep.
+        self.publish();
+        for map in &self.members {
+            for process in self.known.keys().filter(|it| !members.contains_key(it)) {
+                // It may have been taken out by nobody else.
+                let _ = map.delete(&process.to_ne_bytes());
+            }
+            for (process, workload) in &members {
+                if self.known.get(process) != Some(workload) {
+                    // A full map leaves the process in `other`.
+                    let _ = map.set(&process.to_ne_bytes(), &workload.to_ne_bytes());
+                }
+            }
+        }
+        self.known = members;
+        self.workloads.given() != before
+    }
+
+    /// The keys of what it is attached to.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.attached.keys()
+    }
+
+    fn attach(&mut self, library: &Library, path: &str, file: &File) -> Result<Attached, String> {
+        let read = file.try_clone().map_err(|error| error.to_string())?;
+        let elf = uprobe::Library::read(read).map_err(|error| error.to_string())?;
+        // The very file that was found, whatever lies at its path by now.
+        let file_path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let mut places: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
+        let mut programs: BTreeMap<String, Places> = BTreeMap::new();
+        for functions in &library.functions {
+            let names = functions.symbols.iter().map(String::as_str);
+            for site in elf.sites(names).map_err(|error| error.to_string())? {
+                let place = Place {
+                    offset: site.offset(),
+                    cookie: functions.cookie,
+                };
+                for program in &functions.programs {
+                    places.entry(program).or_default().push(place);
+                    let counts = programs.entry(program.clone()).or_default();
+                    match site.placement.execution {
+                        Execution::Emulated | Execution::LongNop => counts.fast += 1,
+                        Execution::Stepped => counts.slow += 1,
+                    }
+                }
+            }
+        }
+        if places.is_empty() {
+            return Err("it has none of the functions".to_owned());
+        }
+        let mut links = Vec::new();
+        // Returns first: a call that is made in between is then an unmatched return, and does
+        // not wait for one that is not seen.
+        let mut places: Vec<(&str, Vec<Place>)> = places.into_iter().collect();
+        places.sort_by_key(|(program, _)| !self.programs.is_at_return(program));
+        for (program, places) in &places {
+            let link = self.programs.attach(program, &file_path, places);
+            links.push(link.map_err(|error| format!("{program}: {error}"))?);
+        }
+        let file = AttachedFile {
+            library: library.name.clone(),
+            path: path.to_owned(),
+            programs,
+        };
+        Ok(Attached {
+            file,
+            _links: links,
+        })
+    }
+
+    fn publish(&self) {
+        let mut status = self.status.lock();
+        status.files = self.attached.values().map(|it| it.file.clone()).collect();
+        status.workloads = self.workloads.list();
+    }
+}

@@ -1,0 +1,78 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::discover::{Discover, DiscoverError, Discovered, Found};
+
+/// What is attached of a module to functions of libraries, and who uses them: written by the
+/// thread that attaches, read at sweeps.
+#[derive(Debug, Clone, Default)]
+pub struct Status(Arc<Mutex<Attachments>>);
+
+#[derive(Debug, Default)]
+pub struct Attachments {
+    /// By file.
+    pub files: Vec<AttachedFile>,
+    pub workloads: Vec<Discovered>,
+    /// Files that could not be attached to, over all time.
+    pub failures: u64,
+    /// Why the last of them could not.
+    pub complaint: String,
+}
+
+/// A file of a library with programs at its functions.
+#[derive(Debug, Clone)]
+pub struct AttachedFile {
+    /// The library's name in the manifest.
+    pub library: String,
+    pub path: String,
+    /// Places by program.
+    pub programs: BTreeMap<String, Places>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Places {
+    /// At instructions that the kernel emulates.
+    pub fast: u64,
+    /// At instructions that it has to step through.
+    pub slow: u64,
+}
+
+impl std::iter::Sum for Places {
+    fn sum<I: Iterator<Item = Self>>(places: I) -> Self {
+        places.fold(Self::default(), |sum, each| Self {
+            fast: sum.fast + each.fast,
+            slow: sum.slow + each.slow,
+        })
+    }
+}
+
+impl Status {
+    /// No step under the lock leaves it half changed, so a poisoned one is whole.
+    pub fn lock(&self) -> MutexGuard<'_, Attachments> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a program is at any function.
+    pub fn is_attached(&self, program: &str) -> bool {
+        let attachments = self.lock();
+        let mut files = attachments.files.iter();
+        files.any(|file| file.programs.contains_key(program))
+    }
+}
+
+impl Discover for Status {
+    fn discover(
+        &mut self,
+        limit: usize,
+        admits: &dyn Fn(&str) -> bool,
+    ) -> Result<Found, DiscoverError> {
+        let all = self.lock().workloads.clone();
+        let mut things: Vec<_> = all.into_iter().filter(|it| admits(&it.label)).collect();
+        let left_out = things.len().saturating_sub(limit);
+        // Those that are known longest stay.
+        things.sort_by_key(|thing| thing.id);
+        things.truncate(limit);
+        things.sort();
+        Ok(Found { things, left_out })
+    }
+}
