@@ -1,5 +1,7 @@
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use geophone::discover::library::Counts;
 use geophone_test_support::privileges;
 
 use crate::library::Library;
@@ -42,13 +44,30 @@ fn a_crowd_is_looked_at_piece_by_piece() {
     let mut scan = Scan::new(library.wanted());
     scan.finds_nothing();
     let counts = scan.counts();
+    println!("all: {}", cost(&Counts::default(), &counts));
     assert!(counts.processes >= size && counts.looks >= size as u64);
     assert_eq!((counts.waiting, counts.stuck), (0, 0));
-    println!(
-        "{} looks in {} passes took {:?}",
-        counts.looks, counts.passes, counts.time
-    );
+
+    let mut looks = counts.looks;
+    for minute in 1..=3 {
+        let before = scan.counts();
+        scan.run(Duration::from_mins(1));
+        println!("minute {minute}: {}", cost(&before, &scan.counts()));
+        looks += size as u64;
+    }
+    // New ones are looked at more often; each is once in the second and the third minute.
+    assert!(scan.counts().looks >= looks - size as u64);
+
     drop(crowd);
     scan.finds_nothing();
     assert!(scan.counts().processes < counts.processes);
+}
+
+fn cost(before: &Counts, after: &Counts) -> String {
+    format!(
+        "{} looks in {} passes took {:?}",
+        after.looks - before.looks,
+        after.passes - before.passes,
+        after.time.saturating_sub(before.time)
+    )
 }

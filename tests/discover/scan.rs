@@ -39,6 +39,15 @@ impl Scan {
         events
     }
 
+    /// Scans whenever it is due, for so long.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now = self.now.max(self.scanner.due(self.now));
+            self.scanner.scan(self.now);
+        }
+    }
+
     /// The one library that was found, and nothing else.
     pub fn finds(&mut self) -> Library {
         let events = self.events();

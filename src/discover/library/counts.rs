@@ -29,6 +29,8 @@ pub struct Counts {
     pub libraries_left_out: u64,
     /// Times that a process was not told of because so many are.
     pub users_left_out: u64,
+    /// Requests for a process beyond those that can wait.
+    pub requests_left_out: u64,
     /// Processes, and the host, whose look does not come back now.
     pub stuck: usize,
     /// Times that the list of processes could not be read.

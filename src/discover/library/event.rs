@@ -12,7 +12,8 @@ pub struct Library {
     pub wanted: Vec<Arc<str>>,
     /// Its file name, such as `libcuda.so.535.261.03`.
     pub name: Arc<str>,
-    /// Where it was first found, as seen by whom it was found through.
+    /// Where it was first found: below the host's root, or from the root of the mount
+    /// namespace of the process on.
     pub path: PathBuf,
     /// Through whom it was first found.
     pub through: Through,

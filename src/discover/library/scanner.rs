@@ -31,9 +31,9 @@ const REQUESTS: usize = 1_024;
 
 /// Finds the files of wanted libraries on this machine, and the processes that map them.
 ///
-/// A scan reads what is new, young or due and returns in about 0.1 s. It can take two
-/// seconds longer when something does not answer, once for each such process: it belongs
-/// into a thread of its own.
+/// A scan reads what is new, young or due and returns in about 0.1 s; in two seconds more if
+/// something does not answer, which is left out until it does. It belongs into a thread of
+/// its own.
 pub struct Scanner {
     reader: Reader,
     registry: Registry,
@@ -71,6 +71,8 @@ impl Scanner {
     pub fn rescan(&mut self, tgid: u32) {
         if self.requests.len() < REQUESTS {
             self.requests.insert(tgid);
+        } else {
+            self.counts.requests_left_out += 1;
         }
     }
 
@@ -286,6 +288,15 @@ mod tests {
         scanner.scan(soon);
         assert_eq!(looked_at(&machine), [Task::Process(2), Task::Process(77)]);
         assert_eq!(scanner.counts().passes, 1);
+    }
+
+    #[test]
+    fn requests_beyond_the_limit_are_counted() {
+        let (_, mut scanner) = scanner(0, Duration::ZERO);
+        for tgid in 0..=u32::try_from(REQUESTS).unwrap() {
+            scanner.rescan(tgid);
+        }
+        assert_eq!(scanner.counts().requests_left_out, 1);
     }
 
     #[test]

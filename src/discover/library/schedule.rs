@@ -16,16 +16,22 @@ pub(super) struct Schedule {
     /// When it started, or something happened to it; None if that was before this process.
     started: Option<Instant>,
     due: Instant,
-    order: Order,
+    reason: Reason,
 }
 
-/// Who comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Order {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
     Asked,
     New,
     Young,
     Rotation,
+}
+
+/// Who comes first: the lesser one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    Asked,
+    Queued(Instant),
 }
 
 impl Schedule {
@@ -34,7 +40,7 @@ impl Schedule {
         Self {
             started: Some(now),
             due: now,
-            order: Order::New,
+            reason: Reason::New,
         }
     }
 
@@ -43,17 +49,24 @@ impl Schedule {
         Self {
             started: Some(now),
             due: now,
-            order: Order::Asked,
+            reason: Reason::Asked,
         }
     }
 
-    pub fn due(&self, now: Instant) -> Option<(Order, Instant)> {
-        (self.due <= now).then_some((self.order, self.due))
+    /// None if it is not due. New and young processes go before those in rotation until these
+    /// have waited for another round: many new ones cannot keep the others out for good.
+    pub fn turn(&self, now: Instant) -> Option<Turn> {
+        let turn = match self.reason {
+            Reason::Asked => Turn::Asked,
+            Reason::New | Reason::Young => Turn::Queued(self.due),
+            Reason::Rotation => Turn::Queued(self.due + ROTATION),
+        };
+        (self.due <= now).then_some(turn)
     }
 
     /// It is as old as this.
     pub fn aged(&mut self, now: Instant, age: Duration) {
-        if self.order == Order::New {
+        if self.reason == Reason::New {
             self.started = now.checked_sub(age);
         }
     }
@@ -67,10 +80,10 @@ impl Schedule {
                 .find(|age| started + **age > now)
                 .map(|age| started + *age)
         });
-        (self.due, self.order) = match (young, self.order) {
-            (Some(due), _) => (due, Order::Young),
-            (None, Order::Rotation) => (now + ROTATION, Order::Rotation),
-            (None, _) => (now + ROTATION.mul_f32(spread), Order::Rotation),
+        (self.due, self.reason) = match (young, self.reason) {
+            (Some(due), _) => (due, Reason::Young),
+            (None, Reason::Rotation) => (now + ROTATION, Reason::Rotation),
+            (None, _) => (now + ROTATION.mul_f32(spread), Reason::Rotation),
         };
     }
 }
@@ -86,7 +99,7 @@ mod tests {
         let mut looks = Vec::new();
         for tenth in 0..seconds * 10 {
             let now = start + SECOND / 10 * tenth;
-            if schedule.due(now).is_some() {
+            if schedule.turn(now).is_some() {
                 looks.push(tenth);
                 schedule.done(now, 0.5);
             }
@@ -117,7 +130,7 @@ mod tests {
         let now = Instant::now();
         let mut schedule = Schedule::asked(now);
         schedule.aged(now, Duration::from_secs(1000));
-        assert_eq!(schedule.due(now), Some((Order::Asked, now)));
+        assert_eq!(schedule.turn(now), Some(Turn::Asked));
         assert_eq!(looks(schedule, now, 20), [0, 5, 20, 100]);
     }
 
@@ -126,8 +139,21 @@ mod tests {
         let now = Instant::now();
         let mut schedule = Schedule::new(now);
         schedule.done(now, 0.0);
-        assert_eq!(schedule.due(now + SECOND / 4), None);
+        assert_eq!(schedule.turn(now + SECOND / 4), None);
         let due = now + SECOND / 2;
-        assert_eq!(schedule.due(now + SECOND), Some((Order::Young, due)));
+        assert_eq!(schedule.turn(now + SECOND), Some(Turn::Queued(due)));
+    }
+
+    #[test]
+    fn new_ones_do_not_keep_others_out_for_good() {
+        let start = Instant::now();
+        let mut old = Schedule::new(start);
+        old.aged(start, ROTATION);
+        old.done(start, 0.0);
+        let turns = |now| (old.turn(now), Schedule::new(now).turn(now));
+        let (old_turn, new_turn) = turns(start + ROTATION / 2);
+        assert!(new_turn < old_turn);
+        let (old_turn, new_turn) = turns(start + ROTATION + SECOND);
+        assert!(old_turn < new_turn);
     }
 }
