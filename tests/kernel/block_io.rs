@@ -1,9 +1,10 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-use geophone_test_support::load::disk::write_and_read;
+use geophone_test_support::load::disk::{submit_together, write_and_read};
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::maps;
+use geophone_test_support::requirement::Requirement;
 use geophone_test_support::scenario::block_io::{compare, until_exported, until_gone};
 
 use crate::{UNSEEN, geophone, turn};
@@ -122,16 +123,18 @@ fn flushes_disturb_neither_sizes_nor_the_split() {
     );
 }
 
-/// Queues that do not stamp the issue of a request are rare; what is done for them must say
-/// the same as the kernel's stamps on one that does.
+/// One request at a time waits in no plug, so that the kernel's stamps are right: what is
+/// remembered must say the same.
 #[test]
 fn remembered_times_of_issue_agree_with_the_kernels_stamps() {
     const DISTRUST: u64 = 2;
+    const TRUST: u64 = 3;
     const REQUESTS: usize = 2000;
     let Some(_turn) = turn() else { return };
     let device = LoopDevice::new(64 << 20).unwrap();
     let name = device.name();
     let [stamps, memory] = [(), ()].map(|()| geophone(&["block_io"]).start().unwrap());
+    maps::set_word(stamps.id(), "BLOCK_IO_UNSTAMPED", TRUST).unwrap();
     maps::set_word(memory.id(), "BLOCK_IO_UNSTAMPED", DISTRUST).unwrap();
     let mut clients = [&stamps, &memory].map(|daemon| daemon.client().unwrap());
     for client in &mut clients {
@@ -161,4 +164,33 @@ fn remembered_times_of_issue_agree_with_the_kernels_stamps() {
             "{operation}: {remembered} s instead of {stamped} s"
         );
     }
+}
+
+/// Requests that are submitted together wait in the plug for the last of them, and that is
+/// time in the queue. Since 6.9 the kernel's own stamps do not show it.
+#[test]
+fn waiting_in_a_plug_is_time_in_the_queue() {
+    const TOGETHER: usize = 32;
+    const SHORT: &str = "9.5367431640625e-07";
+    let Some(_turn) = turn() else { return };
+    let device = LoopDevice::new(64 << 20).unwrap();
+    let name = device.name();
+    let daemon = geophone(&["block_io"]).start().unwrap();
+    let mut client = daemon.client().unwrap();
+    until_exported(&mut client, &name).unwrap();
+    let Some(()) = submit_together(&device.path(), TOGETHER).unwrap() else {
+        Requirement::Bpf.skip("fio is not installed");
+        return;
+    };
+    let page = client.metrics().unwrap();
+    let labels = [("device", name.as_str()), ("operation", "read")];
+    let count = page.sum("geophone_block_io_queue_seconds_count", &labels);
+    let labels = [labels[0], labels[1], ("le", SHORT)];
+    let short = page.sum("geophone_block_io_queue_seconds_bucket", &labels);
+    let (count, short) = (count.unwrap(), short.unwrap());
+    assert!(count >= 1000.0, "{count} requests");
+    assert!(
+        short < count / 4.0,
+        "{short} of {count} requests waited for no other"
+    );
 }

@@ -1,16 +1,27 @@
-//! When a request was issued to the driver, on queues that do not stamp it.
+//! When a request was issued to the driver.
+//!
+//! The kernel stamps a request as it is issued, on most queues. Since 6.9 the stamp is of no
+//! use: `blk_time_get_ns()` reads the clock once for all that a task does under a plug, and
+//! a request that waits in the plug has the same time for its allocation and its issue.
 
 use core::arch::asm;
 
 use aya_ebpf::btf_maps::Array;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::btf_map;
-use geophone_ebpf::option;
+use geophone_ebpf::{declare, option};
 
 option!(MAX_IN_FLIGHT: u32 = 4096);
 
-/// The stamps of the kernel are not to be used.
+declare! {
+    PLUG_CLOCK = "exists blk_plug.cur_ktime";
+}
+
+/// What [`BLOCK_IO_UNSTAMPED`] can hold besides 0: there are queues that do not stamp, the
+/// stamps are not to be used, and they are to be used.
+const REMEMBER: u64 = 1;
 const DISTRUST: u64 = 2;
+const TRUST: u64 = 3;
 
 #[repr(C)]
 pub struct Issue {
@@ -24,15 +35,15 @@ pub struct Issue {
 #[btf_map]
 static BLOCK_IO_ISSUED: Array<Issue, 1> = Array::new();
 
-/// Not zero once a request completed without the kernel's stamp of its issue. A test that
-/// writes [`DISTRUST`] has the remembered times used on queues that stamp as well.
+/// [`REMEMBER`] once a request completed without the kernel's stamp of its issue. Tests write
+/// the other two.
 #[btf_map]
 static BLOCK_IO_UNSTAMPED: Array<u64, 1> = Array::new();
 
-/// Whether there are queues that do not stamp.
+/// Whether the times of issue have to be remembered.
 #[inline(always)]
 pub fn remembering() -> bool {
-    BLOCK_IO_UNSTAMPED.get(0).is_some_and(|mode| *mode != 0)
+    PLUG_CLOCK.holds() || BLOCK_IO_UNSTAMPED.get(0).is_some_and(|mode| *mode != 0)
 }
 
 /// Notes that `request` is being issued.
@@ -63,16 +74,17 @@ pub fn time(stamped: u64, request: u64, stampable: bool) -> u64 {
     };
     // SAFETY: a word, which becomes 1 at most once.
     let mode = unsafe { *unstamped };
-    if mode == 0 {
+    if mode == 0 && !PLUG_CLOCK.holds() {
         if stamped == 0 && stampable {
             // SAFETY: every writer writes the same word.
-            unsafe { *unstamped = 1 };
+            unsafe { *unstamped = REMEMBER };
         }
         return stamped;
     }
     // Every completion forgets what its issue left: the address will be another request's.
     let remembered = forget(request);
-    if stamped != 0 && mode != DISTRUST {
+    let trusted = mode == TRUST || !PLUG_CLOCK.holds() && mode != DISTRUST;
+    if stamped != 0 && trusted {
         stamped
     } else {
         remembered

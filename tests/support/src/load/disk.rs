@@ -1,12 +1,14 @@
 //! Requests that go to a block device as they are: one `O_DIRECT` call, one request.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use rustix::fs::OFlags;
 
 /// `O_DIRECT` wants memory aligned to the device's block; a page suits all.
@@ -49,4 +51,28 @@ fn part(file: &File, blocks: Range<usize>, size: usize) -> Result<()> {
         file.read_exact_at(block, offset)?;
     }
     Ok(())
+}
+
+/// Reads blocks at random, `together` at a time by one system call, with fio; none where that
+/// is not installed.
+pub fn submit_together(device: &Path, together: usize) -> Result<Option<()>> {
+    let mut fio = Command::new("fio");
+    fio.args([
+        "--name=together",
+        "--ioengine=libaio",
+        "--direct=1",
+        "--rw=randread",
+    ])
+    .args(["--bs=4k", "--number_ios=4096", "--size=100%"])
+    .arg(format!("--iodepth={together}"))
+    .arg(format!("--iodepth_batch={together}"))
+    .arg(format!("--iodepth_batch_complete_min={together}"))
+    .arg(format!("--filename={}", device.display()));
+    let output = match fio.output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        output => output?,
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "fio: {said}");
+    Ok(Some(()))
 }
