@@ -194,3 +194,44 @@ fn waiting_in_a_plug_is_time_in_the_queue() {
         "{short} of {count} requests waited for no other"
     );
 }
+
+/// Without `queue/iostats` the kernel does not stamp requests as it allocates them.
+#[test]
+fn requests_without_a_start_are_counted_as_such() {
+    const REQUESTS: u32 = 300;
+    const BLOCK: u32 = 16 << 10;
+    let Some(_turn) = turn() else { return };
+    let device = LoopDevice::new(16 << 20).unwrap();
+    let name = device.name();
+    let daemon = geophone(&["block_io"]).start().unwrap();
+    let mut client = daemon.client().unwrap();
+    until_exported(&mut client, &name).unwrap();
+    let statistics = format!("/sys/block/{name}/queue/iostats");
+    std::fs::write(&statistics, "0").unwrap();
+    // Write-back throttling has the queue stamp for itself.
+    std::fs::write(format!("/sys/block/{name}/queue/wbt_lat_usec"), "0").unwrap();
+    let before = client.metrics().unwrap();
+    write_and_read(&device.path(), REQUESTS as usize, BLOCK as usize, 1).unwrap();
+    let after = client.metrics().unwrap();
+    for operation in ["read", "write"] {
+        let labels = [("device", name.as_str()), ("operation", operation)];
+        let gain = |metric: &str| {
+            let metric = format!("geophone_block_io_{metric}");
+            after.sum(&metric, &labels).unwrap() - before.sum(&metric, &labels).unwrap()
+        };
+        let untimed = gain("untimed_total");
+        let timed = gain("duration_seconds_count");
+        println!("{operation}: {untimed} untimed, {timed} timed");
+        let least = f64::from(REQUESTS) * (1.0 - UNSEEN);
+        assert!(
+            (least..=f64::from(REQUESTS)).contains(&untimed),
+            "{untimed}"
+        );
+        assert!(timed < 0.5, "{timed}");
+        let bytes = gain("bytes_total");
+        assert!(
+            (bytes - untimed * f64::from(BLOCK)).abs() < 0.5,
+            "{bytes} bytes"
+        );
+    }
+}

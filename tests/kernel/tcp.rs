@@ -1,6 +1,15 @@
-use geophone_test_support::scenario::tcp::{connections, refusals, retransmissions};
+use std::time::{Duration, Instant};
+
+use geophone_test_support::exposition::Exposition;
+use geophone_test_support::load::tcp::{Sink, hold_and_send};
+use geophone_test_support::network::Pair;
+use geophone_test_support::oracle::tcp::Tcp;
+use geophone_test_support::scenario::tcp::{LOSS, connections, refusals, retransmissions};
+use geophone_test_support::wait;
 
 use crate::{geophone, turn};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn connections_and_resets_equal_the_kernels() {
@@ -34,4 +43,114 @@ fn retransmitted_segments_equal_the_kernels_on_a_lossy_wire() {
         // A run may stand for any number of segments, so none may be missed.
         comparison.equal(0.0).unwrap();
     }
+}
+
+/// What connections that have ended carried, over a wire that loses some of it.
+#[test]
+fn ended_connections_are_what_they_carried() {
+    const CONNECTIONS: u32 = 20;
+    const BYTES: u32 = 100_000;
+    /// Of a connection's life.
+    const HOLD: Duration = Duration::from_millis(50);
+    let Some(_turn) = turn() else { return };
+    let daemon = geophone(&["tcp"]).start().unwrap();
+    let mut client = daemon.client().unwrap();
+    let pair = Pair::new().unwrap();
+    pair.far.lose(LOSS).unwrap();
+    let namespaces = [&pair.near, &pair.far];
+    let kernel = Tcp::read(&namespaces).unwrap();
+    let before = client.metrics().unwrap();
+    let begin = Instant::now();
+    let sink = pair
+        .far
+        .within(|| Sink::start(Pair::FAR.into(), CONNECTIONS as usize))
+        .unwrap();
+    let held = || hold_and_send(sink.address(), BYTES as usize, HOLD);
+    pair.near
+        .within(|| (0..CONNECTIONS).try_for_each(|_| held()))
+        .unwrap();
+    sink.finish().unwrap();
+
+    // Both ends close; the kernel is done with the second a moment after its process.
+    let ends = f64::from(2 * CONNECTIONS);
+    let gain = |page: &Exposition, metric: &str| {
+        let metric = format!("geophone_tcp_{metric}");
+        page.sum(&metric, &[]).unwrap() - before.sum(&metric, &[]).unwrap()
+    };
+    let after = wait::until("the ends of all connections", PATIENCE, || {
+        let page = client.metrics()?;
+        Ok((gain(&page, "connections_closed_total") >= ends).then_some(page))
+    })
+    .unwrap();
+    let elapsed = begin.elapsed().as_secs_f64();
+    let kernel = |counter| Tcp::read(&namespaces).unwrap().since(&kernel, counter);
+    let gain = |metric: &str| gain(&after, metric);
+    let equal = |metric: &str, expected: f64| {
+        let gain = gain(metric);
+        assert!(
+            (gain - expected).abs() < 0.5,
+            "{metric}: {gain}, not {expected}"
+        );
+    };
+
+    equal("connections_closed_total", ends);
+    equal("connections_untracked_total", 0.0);
+    for metric in [
+        "handshake_seconds_count",
+        "smoothed_rtt_seconds_count",
+        "connection_duration_seconds_count",
+        "connection_sent_bytes_count",
+        "connection_received_bytes_count",
+    ] {
+        // A passive handshake whose SYN-ACK was lost was not measured.
+        let slack = if metric.starts_with("handshake") {
+            5.0
+        } else {
+            0.0
+        };
+        let gain = gain(metric);
+        assert!(gain <= ends && gain >= ends - slack, "{metric}: {gain}");
+    }
+    // The server answers with one byte.
+    let payload = f64::from(CONNECTIONS * (BYTES + 1));
+    equal("connection_sent_bytes_sum", payload);
+    equal("connection_received_bytes_sum", payload);
+
+    let retransmitted = kernel("Tcp.RetransSegs");
+    assert!(retransmitted > 0.0, "nothing was lost");
+    let syn_acks = [("reason", "syn_ack")];
+    let syn_acks = |page: &Exposition| {
+        page.sum("geophone_tcp_retransmitted_segments_total", &syn_acks)
+            .unwrap()
+    };
+    let syn_acks = syn_acks(&after) - syn_acks(&before);
+    equal(
+        "connection_retransmitted_segments_total",
+        retransmitted - syn_acks,
+    );
+    // The kernel counts the SYN-ACKs, and what TIME_WAIT answers, for no socket.
+    let (sent, all) = (
+        gain("connection_sent_segments_total"),
+        kernel("Tcp.OutSegs") + retransmitted,
+    );
+    let beyond = f64::from(3 * CONNECTIONS);
+    assert!(sent <= all && sent >= all - beyond, "sent {sent} of {all}");
+
+    // An end whose last segment was lost lives on beside the next connections.
+    let lived = gain("connection_duration_seconds_sum");
+    let least = ends * HOLD.as_secs_f64();
+    assert!(
+        lived >= least && lived <= ends * elapsed,
+        "lived {lived} s in {elapsed} s"
+    );
+    let rtt = gain("smoothed_rtt_seconds_sum");
+    assert!(
+        rtt > 0.0 && rtt < lived,
+        "{rtt} s of round trips in {lived} s"
+    );
+    let handshakes = gain("handshake_seconds_sum");
+    assert!(
+        handshakes > 0.0 && handshakes < ends * elapsed,
+        "{handshakes} s of handshakes"
+    );
 }

@@ -62,7 +62,13 @@ fn serve(mut stream: &TcpStream) -> Result<()> {
 
 /// Connects, sends `bytes`, closes in order and waits for the answer.
 pub fn send(to: SocketAddr, bytes: usize) -> Result<()> {
+    hold_and_send(to, bytes, Duration::ZERO)
+}
+
+/// As [`send`], but keeps the connection open for `hold` before it sends.
+pub fn hold_and_send(to: SocketAddr, bytes: usize, hold: Duration) -> Result<()> {
     let mut stream = TcpStream::connect_timeout(&to, TIMEOUT)?;
+    thread::sleep(hold);
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     stream.write_all(&vec![0x5a; bytes])?;
