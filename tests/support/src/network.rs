@@ -1,7 +1,7 @@
 //! Network namespaces joined by a veth pair, with a share of the packets lost.
 
 use std::fs::File;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,6 +24,8 @@ pub struct Pair {
 impl Pair {
     pub const NEAR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
     pub const FAR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+    /// With [`Self::with_ipv6`].
+    pub const FAR_V6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 2);
 
     pub fn new() -> Result<Self> {
         let (near, far) = (Namespace::new()?, Namespace::new()?);
@@ -34,6 +36,15 @@ impl Pair {
             namespace.ip(&["link", "set", "wire", "up"])?;
         }
         Ok(Self { near, far })
+    }
+
+    /// Gives them [`Self::FAR_V6`] and its neighbour, too.
+    pub fn with_ipv6(self) -> Result<Self> {
+        for (namespace, address) in [(&self.near, "fd77::1/64"), (&self.far, "fd77::2/64")] {
+            // Nobody else can have the address.
+            namespace.ip(&["-6", "address", "add", address, "dev", "wire", "nodad"])?;
+        }
+        Ok(self)
     }
 }
 
@@ -67,8 +78,8 @@ impl Namespace {
     /// way in: a drop on the way out would be reported to the sender's TCP.
     pub fn lose(&self, percent: u32) -> Result<()> {
         let rules = format!(
-            "table ip loss {{ chain arriving {{ type filter hook input priority 0; \
-             ip protocol tcp numgen random mod 100 < {percent} drop; }}; }}"
+            "table inet loss {{ chain arriving {{ type filter hook input priority 0; \
+             meta l4proto tcp numgen random mod 100 < {percent} drop; }}; }}"
         );
         run("ip", &["netns", "exec", &self.name, "nft", &rules])
     }
