@@ -17,5 +17,6 @@ pub mod introspect;
 pub mod kernel;
 pub mod log;
 pub mod module;
+pub mod regular_file;
 pub mod snapshot;
 pub mod sweep;

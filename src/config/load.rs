@@ -11,6 +11,7 @@ use super::source::{Overrides, Sources};
 use super::{ConfigError, environment, modules};
 use crate::document::{self, Node, Origin, Problems};
 use crate::module::Catalogue;
+use crate::regular_file;
 
 /// A configuration and the modules it speaks of.
 #[derive(Debug, Clone)]
@@ -179,7 +180,7 @@ fn read_file(sources: &Sources, problems: &Problems) -> (Option<PathBuf>, Vec<Se
             None => return (None, Vec::new()),
         },
     };
-    match std::fs::read_to_string(&path) {
+    match regular_file::read_to_string(&path) {
         Ok(text) => {
             let settings = parse(&path, &text, problems);
             (Some(path), settings)
@@ -193,7 +194,9 @@ fn read_file(sources: &Sources, problems: &Problems) -> (Option<PathBuf>, Vec<Se
                     format!("cannot read the configuration: {error}"),
                 ),
                 Some(origin) => {
-                    problems.add(&origin, format!("cannot read {}: {error}", path.display()));
+                    let remedy = "name a configuration file that can be read, or none";
+                    let path = path.display();
+                    problems.add(&origin, format!("cannot read {path}: {error}; {remedy}"));
                 }
             }
             (None, Vec::new())

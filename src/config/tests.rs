@@ -316,12 +316,24 @@ fn module_directories_extend_the_catalogue() {
 }
 
 #[test]
+fn a_pipe_as_configuration_is_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let found = Config::load(&sources(Some(&pipe), &[], &[]), catalogue()).unwrap_err();
+    let text = found[0].to_string();
+    assert!(text.contains("it is not a regular file"), "{text}");
+}
+
+#[test]
 fn a_named_file_must_exist_and_the_default_need_not() {
     let missing = Path::new("/nonexistent/geophone.toml");
     let found = Config::load(&sources(Some(missing), &[], &[]), catalogue()).unwrap_err();
     assert_eq!(
         found[0].to_string(),
-        "flag --config.file: cannot read /nonexistent/geophone.toml: No such file or directory (os error 2)"
+        "flag --config.file: cannot read /nonexistent/geophone.toml: No such file or directory (os error 2); \
+         name a configuration file that can be read, or none"
     );
     let mut sources = sources(None, &[("GEOPHONE_CONFIG__FILE", "/nonexistent/a")], &[]);
     let found = Config::load(&sources, catalogue()).unwrap_err();

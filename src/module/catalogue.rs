@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::builtin;
 use super::model::Manifest;
 use crate::document::{Origin, Problem, Problems};
+use crate::regular_file;
 
 /// One module: what it is and the object that does it.
 #[derive(Clone)]
@@ -88,7 +89,7 @@ impl Catalogue {
     fn add_file(&mut self, file: &Path, problems: &Problems) {
         let name = file.display().to_string();
         let place = Origin::Path(name.as_str().into());
-        let text = match std::fs::read_to_string(file) {
+        let text = match regular_file::read_to_string(file) {
             Ok(text) => text,
             Err(error) => {
                 return problems.add(&place, format!("cannot read the manifest: {error}"));
@@ -96,7 +97,7 @@ impl Catalogue {
         };
         let parsed = Manifest::parse(&name, &text);
         let path = file.with_extension("o");
-        let object = match std::fs::read(&path) {
+        let object = match regular_file::read(&path) {
             Ok(object) => object,
             Err(error) => {
                 if let Err(found) = parsed {
