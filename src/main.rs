@@ -38,7 +38,9 @@ fn dispatch(command: &Command, overrides: geophone::config::Overrides) -> u8 {
 }
 
 fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
-    Config::load(sources, Catalogue::builtin()?)
+    let loaded = Config::load(sources, Catalogue::builtin()?)?;
+    daemon::check_type_information(&loaded).map_err(|mistake| vec![mistake])?;
+    Ok(loaded)
 }
 
 fn execute(command: &Command, loaded: &Loaded) -> u8 {

@@ -19,6 +19,8 @@ pub struct Loaded {
     pub config: Config,
     /// The modules given to [`Config::load`] and those of `module_dirs`.
     pub catalogue: Catalogue,
+    /// Where `btf` was set, for those who open the file.
+    pub btf_origin: Origin,
 }
 
 impl Config {
@@ -40,7 +42,11 @@ impl Config {
         let merged = Merged::new(&layers, &keys, &checker);
         let config = merged.config(file, &catalogue, &problems);
         match config {
-            Some(config) if problems.is_empty() => Ok(Loaded { config, catalogue }),
+            Some(config) if problems.is_empty() => Ok(Loaded {
+                config,
+                catalogue,
+                btf_origin: merged.origin("btf"),
+            }),
             _ => Err(problems.into_sorted()),
         }
     }

@@ -2,6 +2,7 @@ use tracing::{error, info, warn};
 
 use crate::attach::Attacher;
 use crate::config::{Config, Enabled, Loaded, ModuleConfig};
+use crate::kernel::btf::BtfError;
 use crate::kernel::{KernelBtf, Loader, missing_capabilities, release_memory};
 use crate::module::{Catalogue, Module};
 use crate::sweep::{ModuleReport, ModuleState, RunningModule, start};
@@ -35,7 +36,9 @@ pub fn check_privileges() -> Result<(), DaemonError> {
 ///
 /// No module is enabled.
 pub fn bring_up(loaded: &Loaded) -> Result<Modules, DaemonError> {
-    let Loaded { config, catalogue } = loaded;
+    let Loaded {
+        config, catalogue, ..
+    } = loaded;
     let enabled = |module: &Module| settings(config, module).is_some();
     if !catalogue.iter().any(|module| enabled(module)) {
         return Err(DaemonError::NothingEnabled);
@@ -46,7 +49,16 @@ pub fn bring_up(loaded: &Loaded) -> Result<Modules, DaemonError> {
     for report in &modules.reports {
         log(report, is_required(config, report));
     }
+    if !modules.reports.iter().any(measures) {
+        error!("no module is active: nothing is measured; geophone doctor says what would help");
+    }
     Ok(modules)
+}
+
+/// Whether anything of a module is attached, or will be once there is something to attach to.
+fn measures(report: &ModuleReport) -> bool {
+    use ModuleState::{Active, Degraded, Waiting};
+    matches!(report.state, Active | Degraded | Waiting)
 }
 
 /// Whether the configuration says that a module must run.
@@ -75,15 +87,17 @@ pub fn check_required(config: &Config, reports: &[ModuleReport]) -> Result<(), D
 }
 
 fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
-    let unsupported =
-        |reason: String| without_loader(config, catalogue, ModuleState::Unsupported, &reason);
+    let without = |state, reason: String| without_loader(config, catalogue, state, &reason);
     let kernel = match KernelBtf::open(config.btf.as_deref()) {
         Ok(kernel) => kernel,
-        Err(error) => return unsupported(error.to_string()),
+        Err(error @ BtfError::Absent { .. }) => {
+            return without(ModuleState::Unsupported, error.to_string());
+        }
+        Err(error) => return without(ModuleState::Failed, error.to_string()),
     };
     let mut loader = match Loader::new(&kernel) {
         Ok(loader) => loader,
-        Err(error) => return unsupported(error.to_string()),
+        Err(error) => return without(ModuleState::Failed, error.to_string()),
     };
     let mut modules = Modules {
         running: Vec::new(),

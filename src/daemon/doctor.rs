@@ -20,7 +20,7 @@ pub struct Diagnosis {
 
 /// Looks at the machine, and loads and attaches every enabled module to see whether it can.
 pub fn diagnose(loaded: &Loaded) -> Diagnosis {
-    let host = Host::read().features();
+    let host = Host::read(loaded.config.btf.as_deref()).features();
     let missing = missing_capabilities();
     let (modules, not_tried) = if missing.is_empty() {
         match bring_up(loaded) {

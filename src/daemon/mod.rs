@@ -7,11 +7,13 @@ mod error;
 mod run;
 mod source;
 mod statistics;
+mod type_information;
 
 pub use collect::collect;
 pub use doctor::{Diagnosis, diagnose};
 pub use error::DaemonError;
 pub use run::run;
+pub use type_information::check_type_information;
 
 use crate::snapshot::Descriptor;
 

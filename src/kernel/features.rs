@@ -64,8 +64,8 @@ impl Host {
 
     fn type_information(&self) -> Feature {
         let name = "BTF";
-        match self.btf {
-            Some(size) => fine(name, format!("/sys/kernel/btf/vmlinux, {size} bytes")),
+        match &self.btf {
+            Some(it) => fine(name, format!("{}, {} bytes", it.path.display(), it.size)),
             None => Feature {
                 name,
                 value: "not built into the kernel".to_owned(),
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_is_amiss_comes_with_a_remedy() {
-        let mut host = Host::read();
+        let mut host = Host::read(None);
         host.btf = None;
         host.lockdown = Lockdown::Confidentiality;
         host.bpf_jit_enable = Some(0);

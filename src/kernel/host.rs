@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::capabilities::{self, Held};
 use super::cpus;
+use super::load::RUNNING;
 use super::process::{MemoryLimit, memory_limit};
 
 /// Everything about this kernel and process that eBPF depends on. Absent is what the kernel
@@ -16,8 +18,8 @@ pub struct Host {
     /// As `uname -r` gives it.
     pub release: String,
     pub architecture: &'static str,
-    /// Size in bytes of the kernel's built-in type information.
-    pub btf: Option<u64>,
+    /// The type information in use.
+    pub btf: Option<TypeInformation>,
     pub lockdown: Lockdown,
     pub capabilities: Vec<Held>,
     /// `kernel.unprivileged_bpf_disabled`: 0, 1 (for good) or 2.
@@ -34,6 +36,14 @@ pub struct Host {
     pub locked_memory: Option<MemoryLimit>,
     /// Whether the kernel is built for real time (PREEMPT_RT).
     pub realtime: Option<bool>,
+}
+
+/// A file of type information (BTF).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TypeInformation {
+    pub path: PathBuf,
+    /// In bytes.
+    pub size: u64,
 }
 
 /// How much the kernel protects itself from root.
@@ -59,14 +69,13 @@ pub struct Mounts {
 }
 
 impl Host {
-    /// Reads the facts now.
-    pub fn read() -> Self {
+    /// Reads the facts now. `btf` is the file to use instead of the kernel's own type
+    /// information.
+    pub fn read(btf: Option<&Path>) -> Self {
         Self {
             release: text("/proc/sys/kernel/osrelease").unwrap_or_default(),
             architecture: std::env::consts::ARCH,
-            btf: fs::metadata("/sys/kernel/btf/vmlinux")
-                .ok()
-                .map(|file| file.len()),
+            btf: TypeInformation::find(btf.unwrap_or(Path::new(RUNNING))),
             lockdown: Lockdown::read(),
             capabilities: capabilities::held(),
             unprivileged_bpf_disabled: number("/proc/sys/kernel/unprivileged_bpf_disabled"),
@@ -81,6 +90,14 @@ impl Host {
             locked_memory: memory_limit().ok(),
             realtime: text("/proc/sys/kernel/version").map(|it| it.contains("PREEMPT_RT")),
         }
+    }
+}
+
+impl TypeInformation {
+    fn find(path: &Path) -> Option<Self> {
+        let size = fs::metadata(path).ok()?.len();
+        let path = path.to_owned();
+        Some(Self { path, size })
     }
 }
 
@@ -189,7 +206,7 @@ mod tests {
 
     #[test]
     fn this_host_has_a_release_and_cpus() {
-        let host = Host::read();
+        let host = Host::read(None);
         assert!(!host.release.is_empty());
         assert!(!host.online_cpus.is_empty());
         assert!(host.locked_memory.is_some());

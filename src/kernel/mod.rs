@@ -26,10 +26,11 @@ pub mod uprobe;
 
 pub use capabilities::{Held, missing_capabilities};
 pub use features::{Feature, Standing};
-pub use host::{Host, Lockdown, Mounts};
+pub use host::{Host, Lockdown, Mounts, TypeInformation};
 pub use load::{
     Alternative, Attach, Attached, FunctionError, FunctionLink, FunctionPrograms, KernelBtf,
-    LoadError, Loader, Module, PassedOver, Place, Plan, Program, ProgramPlan, ProgramState, verify,
+    LoadError, Loader, Module, PassedOver, Place, Plan, Program, ProgramPlan, ProgramState,
+    RUNNING, verify,
 };
 pub use map::{Entries, Entry, MapError, MapHandle};
 pub use process::{MemoryLimit, memory_limit, release_memory};

@@ -64,3 +64,48 @@ fn a_typo_in_the_configuration_is_answered_with_the_nearest_name() {
         assert!(said.contains(expected), "no {expected} in: {said}");
     }
 }
+
+/// What the kernel says of its types itself.
+const RUNNING: &str = "/sys/kernel/btf/vmlinux";
+
+#[test]
+fn type_information_that_cannot_be_used_ends_every_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = directory.path().join("other");
+    let mut cases = vec!["/nonexistent/btf", "/dev/null", "/proc/self/status"];
+    if let Ok(mut bytes) = fs::read(RUNNING) {
+        // As good as that of the kernel next door: it can be read, and is not this one's.
+        bytes.push(0);
+        fs::write(&other, bytes).unwrap();
+        cases.push(other.to_str().unwrap());
+    }
+    for file in cases {
+        for name in ["run", "check", "collect", "doctor"] {
+            let mut command = unconfigured(BINARY);
+            command.arg(name).arg("--btf").arg(file);
+            let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
+            assert_eq!(status.code(), Some(2), "{name}: {said}");
+            for expected in [
+                "flag --btf: ",
+                file,
+                "; name a BTF file made for this kernel",
+            ] {
+                assert!(said.contains(expected), "no {expected} in: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn doctor_tells_the_file_of_type_information_in_use() {
+    let Some(_turn) = turn() else { return };
+    let Ok(bytes) = fs::read(RUNNING) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("btf");
+    fs::write(&copy, &bytes).unwrap();
+    let mut command = unconfigured(BINARY);
+    command.arg("doctor").arg("--btf").arg(&copy);
+    let Ended { said, .. } = run_to_end(&mut command, Duration::from_secs(20)).unwrap();
+    let expected = format!("{}, {} bytes", copy.display(), bytes.len());
+    assert!(said.contains(&expected), "{said}");
+}

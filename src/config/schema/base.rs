@@ -31,7 +31,11 @@ fn top() -> Vec<Key> {
             text(""),
             "BTF file to use instead of /sys/kernel/btf/vmlinux",
         )
-        .details(&["For kernels that carry no BTF of their own. Empty: the kernel's."])
+        .details(&[
+            "For kernels that carry no BTF of their own, which cannot tell whether the file is",
+            "theirs: with another kernel's, metrics are wrong. A kernel that has its own refuses",
+            "any other. Empty: the kernel's.",
+        ])
         .flag("btf", "FILE"),
         Key::new(
             "module_dirs",

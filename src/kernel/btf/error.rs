@@ -11,6 +11,16 @@ pub enum BtfError {
     Absent { path: PathBuf },
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
+    #[error("{path}: {source}")]
+    File {
+        path: PathBuf,
+        source: Box<BtfError>,
+    },
+    #[error(
+        "{path} is of another kernel: it differs from {running}, this kernel's own, and probes \
+         would read the wrong places in memory"
+    )]
+    OtherKernel { path: PathBuf, running: PathBuf },
     #[error("not BTF: the data does not begin with BTF's magic number 0xeB9F")]
     Magic,
     #[error("BTF of the other byte order; use one made for this machine")]

@@ -13,7 +13,7 @@ mod tests;
 pub use attach::Attached;
 pub use error::LoadError;
 pub use function::{FunctionError, FunctionLink, FunctionPrograms, Place};
-pub use kernel_btf::KernelBtf;
+pub use kernel_btf::{KernelBtf, RUNNING};
 pub use plan::{Alternative, Attach, Plan, ProgramPlan};
 
 use std::collections::BTreeMap;
