@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use geophone::cli::{
-    self, Command, DoctorFormat, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ModulesFormat, render,
+    self, Command, DoctorFormat, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ModulesFormat, complain, render,
 };
 use geophone::config::{Config, ConfigError, Loaded, Sources};
 use geophone::module::Catalogue;
@@ -13,14 +13,11 @@ use geophone::{daemon, log};
 fn main() -> ExitCode {
     let status = match cli::parse(std::env::args_os()) {
         Ok(invocation) => match invocation.command {
-            Command::Print(text) => {
-                print!("{text}");
-                EXIT_OK
-            }
+            Command::Print(text) => print(&text),
             command => dispatch(&command, invocation.overrides),
         },
         Err(error) => {
-            eprint!("{error}");
+            complain(error.to_string().trim_end());
             EXIT_USAGE
         }
     };
@@ -31,7 +28,7 @@ fn dispatch(command: &Command, overrides: geophone::config::Overrides) -> u8 {
     match load(&Sources::of_process(overrides)) {
         Ok(loaded) => execute(command, &loaded),
         Err(mistakes) => {
-            eprint!("{}", render::mistakes(&mistakes));
+            complain(render::mistakes(&mistakes).trim_end());
             EXIT_USAGE
         }
     }
@@ -74,12 +71,12 @@ fn check(loaded: &Loaded) -> u8 {
         let name = &module.manifest.name;
         let settings = loaded.config.modules.get(name);
         if let Some(Err(error)) = settings.map(|settings| verify(module, settings)) {
-            eprintln!("module {name}: {error}");
+            complain(format_args!("module {name}: {error}"));
             status = EXIT_USAGE;
         }
     }
     if status == EXIT_OK {
-        println!("{}", render::summary(&loaded.config).trim_end());
+        return print(&render::summary(&loaded.config));
     }
     status
 }
@@ -90,10 +87,10 @@ fn modules(name: Option<&str>, format: ModulesFormat, loaded: &Loaded) -> u8 {
         && catalogue.get(name).is_none()
     {
         let known: Vec<&str> = catalogue.names().collect();
-        eprintln!(
+        complain(format_args!(
             "geophone: there is no module {name:?}; there are {}",
             known.join(", ")
-        );
+        ));
         return EXIT_USAGE;
     }
     let chosen = catalogue
@@ -105,27 +102,33 @@ fn modules(name: Option<&str>, format: ModulesFormat, loaded: &Loaded) -> u8 {
         ModulesFormat::Json => render::modules_json(chosen),
         ModulesFormat::Markdown => render::modules_markdown(chosen, &daemon::own_metrics()),
     };
-    print!("{text}");
-    EXIT_OK
+    print(&text)
 }
 
 fn doctor(format: DoctorFormat, loaded: &Loaded) -> u8 {
     let diagnosis = daemon::diagnose(loaded);
-    match format {
-        DoctorFormat::Text => print!("{diagnosis}"),
+    let text = match format {
+        DoctorFormat::Text => diagnosis.to_string(),
         DoctorFormat::Json => match serde_json::to_string_pretty(&diagnosis) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => text + "\n",
             Err(error) => return failure(&error),
         },
-    }
-    if diagnosis.is_healthy() {
-        EXIT_OK
-    } else {
-        EXIT_FAILURE
+    };
+    match print(&text) {
+        EXIT_OK if !diagnosis.is_healthy() => EXIT_FAILURE,
+        status => status,
     }
 }
 
+/// Prints a command's answer, and says how it went.
+fn print(text: &str) -> u8 {
+    cli::print(text.as_bytes()).map_or_else(
+        |error| failure(&daemon::DaemonError::Output(error)),
+        |()| EXIT_OK,
+    )
+}
+
 fn failure(error: &dyn std::error::Error) -> u8 {
-    eprintln!("geophone: {error}");
+    complain(format_args!("geophone: {error}"));
     EXIT_FAILURE
 }

@@ -4,10 +4,12 @@
 mod command;
 mod help;
 mod module_flags;
+mod output;
 mod parse;
 pub mod render;
 mod version;
 
+pub use output::{complain, print};
 pub use parse::parse;
 
 use std::time::Duration;

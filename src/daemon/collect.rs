@@ -1,4 +1,3 @@
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use super::bring_up::{bring_up, check_privileges, check_required};
 use super::run::extra;
 use super::statistics::{Measuring, OnTime};
 use crate::attach::Watcher;
-use crate::cli::CollectFormat;
+use crate::cli::{CollectFormat, complain, print};
 use crate::config::Loaded;
 use crate::export::json;
 use crate::export::prometheus::{Escaping, Exposition, Format, encode};
@@ -51,7 +50,10 @@ pub fn collect(
     let _watcher =
         Watcher::start(modules.attachers, sweeper.asker()).map_err(DaemonError::Runtime)?;
     if duration > Duration::from_secs(1) {
-        eprintln!("collecting for {}", humantime::format_duration(duration));
+        complain(format_args!(
+            "collecting for {}",
+            humantime::format_duration(duration)
+        ));
     }
     let snapshot = runtime.block_on(async {
         sweeper.snapshot(None).await;
@@ -62,10 +64,7 @@ pub fn collect(
         classic_buckets: loaded.config.exposition.classic_buckets,
     };
     let page = page(&snapshot, &reports, format, exposition)?;
-    std::io::stdout()
-        .lock()
-        .write_all(&page)
-        .map_err(DaemonError::Output)?;
+    print(&page).map_err(DaemonError::Output)?;
     check_required(&loaded.config, &reports)
 }
 

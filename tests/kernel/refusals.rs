@@ -109,3 +109,32 @@ fn doctor_tells_the_file_of_type_information_in_use() {
     let expected = format!("{}, {} bytes", copy.display(), bytes.len());
     assert!(said.contains(&expected), "{said}");
 }
+
+#[test]
+fn who_listens_no_more_ends_a_printing_command_quietly() {
+    for arguments in [&["modules"][..], &["check"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = unconfigured(BINARY).args(arguments).stdout(writer).output();
+        let ended = ended.unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(
+            (ended.status.code(), &*said),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let ended = unconfigured(BINARY).args(arguments).stdout(full).output();
+        let ended = ended.unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(
+            said.starts_with("geophone: cannot write to standard output: "),
+            "{said}"
+        );
+    }
+}
