@@ -115,12 +115,15 @@ impl Host {
                 remedy: "the kernel lets nobody read its memory: boot with lockdown=integrity"
                     .to_owned(),
             },
-            Lockdown::Unknown => Feature {
-                name: "lockdown",
-                value,
-                standing: Standing::Fine,
-                remedy: "mount -t securityfs securityfs /sys/kernel/security to see it".to_owned(),
-            },
+            Lockdown::Unknown if self.mounts.securityfs.is_some() => {
+                fine("lockdown", "not in this kernel".to_owned())
+            }
+            Lockdown::Unknown => limited(
+                "lockdown",
+                "unknown",
+                "only securityfs tells the mode: \
+                 mount -t securityfs securityfs /sys/kernel/security",
+            ),
             Lockdown::None | Lockdown::Integrity => fine("lockdown", value),
         }
     }
@@ -246,5 +249,19 @@ mod tests {
             assert_ne!(feature.standing, Standing::Fine, "{name}");
             assert!(!feature.remedy.is_empty(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_kernel_without_lockdown_is_told_from_one_that_cannot_be_asked() {
+        let mut host = Host::read(None);
+        host.lockdown = Lockdown::Unknown;
+        host.mounts.securityfs = None;
+        let feature = host.lockdown_mode();
+        assert_eq!(feature.standing, Standing::Limited);
+        assert!(feature.remedy.contains("mount"), "{}", feature.remedy);
+        host.mounts.securityfs = Some("/sys/kernel/security".to_owned());
+        let feature = host.lockdown_mode();
+        assert_eq!(feature.standing, Standing::Fine);
+        assert_eq!(feature.remedy, "");
     }
 }

@@ -66,6 +66,7 @@ pub struct Mounts {
     pub cgroup1: Vec<String>,
     pub tracefs: Option<String>,
     pub debugfs: Option<String>,
+    pub securityfs: Option<String>,
 }
 
 impl Host {
@@ -147,6 +148,7 @@ impl Mounts {
                 "cgroup" => mounts.cgroup1.push(path()),
                 "tracefs" => drop(mounts.tracefs.get_or_insert_with(path)),
                 "debugfs" => drop(mounts.debugfs.get_or_insert_with(path)),
+                "securityfs" => drop(mounts.securityfs.get_or_insert_with(path)),
                 _ => {}
             }
         }
