@@ -17,7 +17,7 @@ pub struct ListenAddress {
 pub enum Host {
     /// Every address, IPv4 and IPv6: an empty host.
     Any,
-    /// Both loopback addresses.
+    /// Both loopback addresses, or the one that the machine has.
     Localhost,
     Ip(IpAddr),
 }

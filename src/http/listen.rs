@@ -1,7 +1,7 @@
 //! Listening sockets.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
@@ -49,24 +49,42 @@ pub struct Listeners(pub(super) Vec<TcpListener>);
 
 impl Listeners {
     /// Listens on every address, or on none. `[::]` takes IPv4 too, unless `0.0.0.0` with the
-    /// same port is listed beside it, and becomes `0.0.0.0` where the kernel has no IPv6.
+    /// same port is listed beside it, and becomes `0.0.0.0` where the kernel has no IPv6. Of the
+    /// two loopback addresses with one port, which are what `localhost` stands for, one is
+    /// enough where the machine lacks the other.
     ///
     /// # Errors
     /// One of the addresses cannot be had.
     pub fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
+        Self::bind_with(addresses, open)
+    }
+
+    fn bind_with(
+        addresses: &[SocketAddr],
+        open: impl Fn(SocketAddr, bool) -> io::Result<TcpListener>,
+    ) -> Result<Self, BindError> {
         if addresses.is_empty() {
             return Err(BindError::NoAddress);
         }
         let mut listeners = Vec::with_capacity(addresses.len());
+        let mut lacking: Vec<SocketAddr> = Vec::new();
         for &address in addresses {
             let all_of_4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
             let beside_4 = address.port() != 0 && addresses.contains(&all_of_4);
             match open(address, beside_4) {
-                Err(error) if is_all_of_6(address) && lacks_ipv6(&error) => {
+                Err(error) if is_all_of_6(address) && is_lacking(&error) => {
                     if !beside_4 {
                         let listener = open(all_of_4, false);
                         listeners.push(listener.map_err(|error| BindError::new(all_of_4, error))?);
                     }
+                }
+                Err(error)
+                    if is_lacking(&error)
+                        && other_loopback(address).is_some_and(|other| {
+                            addresses.contains(&other) && !lacking.contains(&other)
+                        }) =>
+                {
+                    lacking.push(address);
                 }
                 listener => {
                     listeners.push(listener.map_err(|error| BindError::new(address, error))?);
@@ -104,7 +122,18 @@ fn is_all_of_6(address: SocketAddr) -> bool {
     matches!(address.ip(), IpAddr::V6(ip) if ip.is_unspecified())
 }
 
-fn lacks_ipv6(error: &io::Error) -> bool {
+/// The address that makes `localhost` together with this one.
+fn other_loopback(address: SocketAddr) -> Option<SocketAddr> {
+    let other: IpAddr = match address.ip() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST) => Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => Ipv4Addr::LOCALHOST.into(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(other, address.port()))
+}
+
+/// Whether the machine does not have the address, or its family.
+fn is_lacking(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
@@ -142,6 +171,33 @@ mod tests {
             Listeners::bind(&both.map(|text| address(&text))).is_ok()
         });
         assert!(done);
+    }
+
+    #[test]
+    fn one_loopback_is_enough_for_localhost() {
+        let (v4, v6) = (address("127.0.0.1:0"), address("[::1]:0"));
+        let without = |lacking: &[SocketAddr], addresses: &[SocketAddr]| {
+            Listeners::bind_with(addresses, |address, only_6| {
+                if lacking.contains(&address) {
+                    return Err(io::Error::from_raw_os_error(libc::EADDRNOTAVAIL));
+                }
+                // Whatever this machine has.
+                open(v4, only_6)
+            })
+        };
+        for lacking in [v4, v6] {
+            let listeners = without(&[lacking], &[v4, v6]).unwrap();
+            assert_eq!(listeners.addresses().len(), 1);
+            // By itself it was asked for.
+            let error = without(&[lacking], &[lacking]).unwrap_err();
+            assert!(
+                matches!(error, BindError::NotLocal(it) if it == lacking),
+                "{error}"
+            );
+        }
+        assert_eq!(without(&[], &[v4, v6]).unwrap().addresses().len(), 2);
+        let error = without(&[v4, v6], &[v4, v6]).unwrap_err();
+        assert!(matches!(error, BindError::NotLocal(_)), "{error}");
     }
 
     #[test]
