@@ -63,10 +63,12 @@ fn a_module_that_must_run_and_cannot_fails_the_collection_after_its_page() {
 #[test]
 fn a_module_that_may_be_missing_does_not() {
     let Some(_turn) = turn() else { return };
-    for modules in [degraded(), failed()] {
+    for (modules, measures) in [(degraded(), true), (failed(), false)] {
         let Ended { status, said } = collect(modules.path(), "\"auto\"");
         assert!(status.success(), "{said}");
         assert!(said.contains("geophone_build_info{"), "{said}");
+        let error = "level=error msg=\"no module is active: nothing is measured";
+        assert_eq!(said.contains(error), !measures, "{said}");
     }
     let Ended { status, said } = collect(&shipped(), "true");
     assert!(status.success(), "{said}");
