@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::discover::{Discover, DiscoverError, Discovered, Found};
+use crate::discover::{Candidate, Candidates, Discover, DiscoverError, Discovered};
 
 /// What is attached of a module to functions of libraries, and who uses them: written by the
 /// thread that attaches, read at sweeps.
@@ -61,18 +61,17 @@ impl Status {
 }
 
 impl Discover for Status {
-    fn discover(
-        &mut self,
-        limit: usize,
-        admits: &dyn Fn(&str) -> bool,
-    ) -> Result<Found, DiscoverError> {
+    fn discover(&mut self, admits: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError> {
         let all = self.lock().workloads.clone();
-        let mut things: Vec<_> = all.into_iter().filter(|it| admits(&it.label)).collect();
-        let left_out = things.len().saturating_sub(limit);
-        // Those that are known longest stay.
-        things.sort_by_key(|thing| thing.id);
-        things.truncate(limit);
-        things.sort();
-        Ok(Found { things, left_out })
+        let admitted = all.into_iter().filter(|it| admits(&it.label));
+        // Those that are known longest come first.
+        let things = admitted.map(|thing| Candidate {
+            rank: thing.id,
+            thing,
+        });
+        Ok(Candidates {
+            things: things.collect(),
+            unseen: 0,
+        })
     }
 }

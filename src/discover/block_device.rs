@@ -1,7 +1,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Discover, DiscoverError, Discovered, Found};
+use super::{Candidate, Candidates, Discover, DiscoverError, Discovered};
+
+/// Names of devices in memory or in files, of which a machine can have hundreds that nobody
+/// looks at: they get the places that disks leave.
+const SECONDARY: [&str; 3] = ["loop", "ram", "zram"];
 
 /// Block devices that have a size, by `dev_t` as the kernel keeps it (major << 20 | minor).
 ///
@@ -49,11 +53,7 @@ impl BlockDevices {
 }
 
 impl Discover for BlockDevices {
-    fn discover(
-        &mut self,
-        limit: usize,
-        admits: &dyn Fn(&str) -> bool,
-    ) -> Result<Found, DiscoverError> {
+    fn discover(&mut self, admits: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError> {
         let text = fs::read_to_string(&self.partitions).map_err(|source| DiscoverError {
             path: self.partitions.display().to_string(),
             remedy: "mount procfs at /proc",
@@ -64,12 +64,25 @@ impl Discover for BlockDevices {
             .filter_map(parse)
             .filter(|(_, _, name)| admits(name));
         let wanted = devices.filter(|&(major, minor, _)| self.is_wanted(major, minor));
-        let things = wanted.map(|(major, minor, name)| Discovered {
-            label: name.into(),
-            id: u64::from(major << 20 | minor),
+        let things = wanted.map(|(major, minor, name)| Candidate {
+            thing: Discovered {
+                label: name.into(),
+                id: u64::from(major << 20 | minor),
+            },
+            rank: u64::from(is_secondary(name)),
         });
-        Ok(Found::bounded(things.collect(), limit))
+        Ok(Candidates {
+            things: things.collect(),
+            unseen: 0,
+        })
     }
+}
+
+fn is_secondary(name: &str) -> bool {
+    SECONDARY.iter().any(|kind| {
+        let number = name.strip_prefix(kind);
+        number.is_some_and(|number| number.starts_with(|first: char| first.is_ascii_digit()))
+    })
 }
 
 /// A line of `/proc/partitions` (block/genhd.c, `show_partition()`): major, minor, blocks, name.
@@ -102,49 +115,63 @@ mod tests {
         root
     }
 
-    fn labels(found: &Found) -> Vec<(&str, u64)> {
-        found
-            .things
-            .iter()
-            .map(|thing| (&*thing.label, thing.id))
-            .collect()
+    fn labels(found: &Candidates) -> Vec<(&str, u64)> {
+        let things = found.things.iter().map(|each| &each.thing);
+        things.map(|thing| (&*thing.label, thing.id)).collect()
     }
 
     #[test]
     fn tells_disks_from_partitions() {
         let root = machine();
         let whole = BlockDevices::whole(root.path())
-            .discover(9, &|_| true)
+            .discover(&|_| true)
             .unwrap();
         assert_eq!(
             labels(&whole),
             [
-                ("dm-3", 253 << 20 | 3),
+                ("sda", 8 << 20),
                 ("nvme0n1", 259 << 20),
-                ("sda", 8 << 20)
+                ("dm-3", 253 << 20 | 3)
             ]
         );
         let parts = BlockDevices::partitions(root.path())
-            .discover(9, &|_| true)
+            .discover(&|_| true)
             .unwrap();
         assert_eq!(labels(&parts), [("sda1", 8 << 20 | 1)]);
     }
 
     #[test]
-    fn counts_what_the_limit_leaves_out() {
+    fn finds_only_what_is_admitted() {
         let root = machine();
         let found = BlockDevices::whole(root.path())
-            .discover(1, &|name| name != "dm-3")
+            .discover(&|name| name != "dm-3")
             .unwrap();
-        assert_eq!(labels(&found), [("nvme0n1", 259 << 20)]);
-        assert_eq!(found.left_out, 1);
+        assert_eq!(labels(&found), [("sda", 8 << 20), ("nvme0n1", 259 << 20)]);
+    }
+
+    #[test]
+    fn disks_come_before_loop_devices_and_memory() {
+        let root = machine();
+        let partitions = root.path().join("proc/partitions");
+        let disks = fs::read_to_string(&partitions).unwrap();
+        fs::write(partitions, format!("{disks}   7        0  100 loop0\n")).unwrap();
+        let all = BlockDevices::whole(root.path()).discover(&|_| true);
+        let chosen = all.unwrap().choose(&[], 3).things;
+        let labels: Vec<_> = chosen.iter().map(|thing| &*thing.label).collect();
+        assert_eq!(labels, ["dm-3", "nvme0n1", "sda"]);
+        for name in ["loop0", "loop7p1", "ram15", "zram0"] {
+            assert!(is_secondary(name), "{name}");
+        }
+        for name in ["vda", "sda1", "dm-0", "md127", "nvme0n1", "looper", "ram"] {
+            assert!(!is_secondary(name), "{name}");
+        }
     }
 
     #[test]
     fn names_the_remedy_without_procfs() {
         let root = tempfile::tempdir().unwrap();
         let error = BlockDevices::whole(root.path())
-            .discover(9, &|_| true)
+            .discover(&|_| true)
             .unwrap_err();
         assert!(error.to_string().contains("mount procfs"), "{error}");
     }

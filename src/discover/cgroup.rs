@@ -3,52 +3,48 @@ use std::fs;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Discover, DiscoverError, Discovered, Found};
+use super::{Candidate, Candidates, Discover, DiscoverError, Discovered};
 
-/// Directories looked at in one discovery. Groups beyond it are in `other`.
-const MAX_DIRECTORIES: usize = 16_384;
+/// Groups looked at in one discovery. What is beyond it is in `other`, whatever its name.
+const MAX_GROUPS: u64 = 16_384;
 
 /// Control groups of the unified hierarchy (v2), by the inode number of their directory,
-/// which is the kernel's `cgroup_id()`. Shallow groups come before deep ones when the limit
-/// does not let all in.
+/// which is the kernel's `cgroup_id()`. Shallow groups come before deep ones when there is
+/// not room for all.
 pub struct Cgroups {
     root: PathBuf,
+    /// Groups to look at.
+    most: u64,
 }
 
 impl Cgroups {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            most: MAX_GROUPS,
         }
     }
 }
 
 impl Discover for Cgroups {
-    fn discover(
-        &mut self,
-        limit: usize,
-        admits: &dyn Fn(&str) -> bool,
-    ) -> Result<Found, DiscoverError> {
+    fn discover(&mut self, admits: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError> {
+        let mut found = Candidates::default();
         let Some(mount) = mount(&self.root)? else {
-            return Ok(Found::default());
+            return Ok(found);
         };
-        let mut found = Found::default();
-        if admits("/")
-            && limit > 0
-            && let Ok(top) = fs::metadata(&mount)
-        {
-            found.things.push(Discovered {
-                label: "/".into(),
-                id: top.ino(),
-            });
-        }
-        let mut waiting = VecDeque::from([(mount, String::new())]);
-        let mut looked_at = 0;
-        while let Some((directory, path)) = waiting.pop_front() {
-            looked_at += 1;
-            if looked_at > MAX_DIRECTORIES {
-                break;
+        let mut add = |label: &str, id, depth| {
+            if admits(label) {
+                let label = label.into();
+                let thing = Discovered { label, id };
+                found.things.push(Candidate { thing, rank: depth });
             }
+        };
+        if let Ok(top) = fs::metadata(&mount) {
+            add("/", top.ino(), 0);
+        }
+        let mut seen = 0;
+        let mut waiting = VecDeque::from([(mount.clone(), String::new(), 1)]);
+        'walk: while let Some((directory, path, depth)) = waiting.pop_front() {
             if is_leaf(&directory) {
                 continue;
             }
@@ -60,22 +56,27 @@ impl Discover for Cgroups {
                 if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     continue;
                 }
-                let name = format!("{path}/{}", entry.file_name().to_string_lossy());
-                if admits(&name) {
-                    if found.things.len() < limit {
-                        found.things.push(Discovered {
-                            label: name.as_str().into(),
-                            id: entry.ino(),
-                        });
-                    } else {
-                        found.left_out += 1;
-                    }
+                if seen == self.most {
+                    let all = descendants(&mount);
+                    found.unseen = all.map_or(1, |all| all.saturating_sub(seen).max(1));
+                    break 'walk;
                 }
-                waiting.push_back((entry.path(), name));
+                seen += 1;
+                let name = format!("{path}/{}", entry.file_name().to_string_lossy());
+                add(&name, entry.ino(), depth);
+                waiting.push_back((entry.path(), name, depth + 1));
             }
         }
-        Ok(found.distinct())
+        Ok(found)
     }
+}
+
+/// How many groups there are below one, as the kernel counts them (`cgroup.stat`, since 4.14).
+fn descendants(group: &Path) -> Option<u64> {
+    let statistics = fs::read_to_string(group.join("cgroup.stat")).ok()?;
+    let mut lines = statistics.lines();
+    let count = lines.find_map(|line| line.strip_prefix("nr_descendants "))?;
+    count.parse().ok()
 }
 
 /// Where cgroup2 is mounted: alone, or beside v1 in the hybrid layout.
@@ -108,6 +109,9 @@ fn cgroup2_mount_point(line: &str) -> Option<&str> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     #[test]
@@ -120,51 +124,12 @@ mod tests {
         );
     }
 
-    #[test]
-    fn walks_groups_and_keeps_the_shallow_ones() {
+    /// A machine with these groups.
+    fn machine(groups: &[&[u8]]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
-        let groups = root.path().join("sys/fs/cgroup");
-        fs::create_dir_all(groups.join("system.slice/ssh.service")).unwrap();
-        fs::create_dir_all(groups.join("user.slice")).unwrap();
-        fs::create_dir_all(root.path().join("proc/self")).unwrap();
-        fs::write(
-            root.path().join("proc/self/mountinfo"),
-            "40 31 0:37 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
-        )
-        .unwrap();
-        let mut cgroups = Cgroups::new(root.path());
-        let all = cgroups.discover(9, &|_| true).unwrap();
-        let labels: Vec<_> = all.things.iter().map(|thing| &*thing.label).collect();
-        assert_eq!(
-            labels,
-            [
-                "/",
-                "/system.slice",
-                "/system.slice/ssh.service",
-                "/user.slice"
-            ]
-        );
-        let inode = fs::metadata(groups.join("user.slice")).unwrap().ino();
-        assert_eq!(all.things[3].id, inode);
-        let three = cgroups.discover(3, &|_| true).unwrap();
-        assert_eq!((three.things.len(), three.left_out), (3, 1));
-        assert!(
-            three
-                .things
-                .iter()
-                .all(|thing| thing.label.matches('/').count() == 1)
-        );
-    }
-
-    #[test]
-    fn names_that_look_alike_share_one_series() {
-        use std::ffi::OsStr;
-        use std::os::unix::ffi::OsStrExt as _;
-
-        let root = tempfile::tempdir().unwrap();
-        let groups = root.path().join("sys/fs/cgroup");
-        for name in [&b"a\xfe"[..], b"a\xff"] {
-            fs::create_dir_all(groups.join(OsStr::from_bytes(name))).unwrap();
+        let top = root.path().join("sys/fs/cgroup");
+        for group in groups {
+            fs::create_dir_all(top.join(OsStr::from_bytes(group))).unwrap();
         }
         fs::create_dir_all(root.path().join("proc/self")).unwrap();
         fs::write(
@@ -172,9 +137,58 @@ mod tests {
             "40 31 0:37 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
         )
         .unwrap();
-        let found = Cgroups::new(root.path()).discover(9, &|_| true).unwrap();
-        let labels: Vec<_> = found.things.iter().map(|thing| &*thing.label).collect();
-        assert_eq!(labels, ["/", "/a\u{fffd}"]);
-        assert_eq!(found.left_out, 1);
+        root
+    }
+
+    fn labels(things: &[Discovered]) -> Vec<&str> {
+        things.iter().map(|thing| &*thing.label).collect()
+    }
+
+    #[test]
+    fn walks_groups_and_puts_the_shallow_ones_first() {
+        let root = machine(&[b"system.slice/ssh.service", b"user.slice"]);
+        let found = Cgroups::new(root.path()).discover(&|_| true).unwrap();
+        let all = found.clone().choose(&[], 9).things;
+        assert_eq!(
+            labels(&all),
+            [
+                "/",
+                "/system.slice",
+                "/system.slice/ssh.service",
+                "/user.slice"
+            ]
+        );
+        let group = root.path().join("sys/fs/cgroup/user.slice");
+        assert_eq!(all[3].id, fs::metadata(group).unwrap().ino());
+        let three = found.choose(&[], 3).things;
+        assert_eq!(labels(&three), ["/", "/system.slice", "/user.slice"]);
+    }
+
+    #[test]
+    fn names_that_look_alike_share_one_series() {
+        let root = machine(&[b"a\xfe", b"a\xff"]);
+        let found = Cgroups::new(root.path()).discover(&|_| true).unwrap();
+        let chosen = found.choose(&[], 9);
+        assert_eq!(labels(&chosen.things), ["/", "/a\u{fffd}"]);
+        assert_eq!(chosen.left_out.len(), 1);
+    }
+
+    #[test]
+    fn says_how_many_groups_it_does_not_look_at() {
+        let root = machine(&[b"a/b", b"c/d/e"]);
+        fs::write(
+            root.path().join("sys/fs/cgroup/cgroup.stat"),
+            "nr_descendants 5\nnr_dying_descendants 3\n",
+        )
+        .unwrap();
+        let mut cgroups = Cgroups::new(root.path());
+        for (most, unseen) in [(5, 0), (2, 3), (0, 5)] {
+            cgroups.most = most;
+            let found = cgroups.discover(&|_| true).unwrap();
+            assert_eq!(
+                (found.things.len() as u64, found.unseen),
+                (most + 1, unseen)
+            );
+        }
     }
 }

@@ -4,10 +4,12 @@
 //! Each discovery is cheap enough to run at every sweep and reads a bounded amount.
 
 mod block_device;
+mod candidates;
 mod cgroup;
 pub mod library;
 
 pub use block_device::BlockDevices;
+pub use candidates::{Candidate, Candidates, Chosen};
 pub use cgroup::Cgroups;
 
 use std::path::Path;
@@ -37,25 +39,12 @@ pub struct DiscoverError {
 
 /// Finds what exists now.
 pub trait Discover: Send {
-    /// What exists now, by label; at most `limit` of it, and the number left out.
+    /// What exists now, in any order, of what has an admitted label.
     ///
     /// # Errors
     ///
     /// The kernel's list cannot be read.
-    fn discover(
-        &mut self,
-        limit: usize,
-        admits: &dyn Fn(&str) -> bool,
-    ) -> Result<Found, DiscoverError>;
-}
-
-/// The outcome of one discovery.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
-    /// Sorted by label.
-    pub things: Vec<Discovered>,
-    /// How many more there were than the limit lets in.
-    pub left_out: usize,
+    fn discover(&mut self, admits: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError>;
 }
 
 /// The discovery that a manifest names.
@@ -67,24 +56,5 @@ pub fn discovery(kind: Discovery, workloads: &attach::Status) -> Box<dyn Discove
         Discovery::BlockDevice => Box::new(BlockDevices::whole(Path::new("/"))),
         Discovery::BlockPartition => Box::new(BlockDevices::partitions(Path::new("/"))),
         Discovery::Cgroup => Box::new(Cgroups::new(Path::new("/"))),
-    }
-}
-
-impl Found {
-    fn bounded(mut things: Vec<Discovered>, limit: usize) -> Self {
-        things.sort();
-        let left_out = things.len().saturating_sub(limit);
-        things.truncate(limit);
-        Self { things, left_out }.distinct()
-    }
-
-    /// Leaves out what has the label of another: two series with the same labels would spoil
-    /// the whole page. Names that are no UTF-8 can become alike.
-    fn distinct(mut self) -> Self {
-        let found = self.things.len();
-        self.things.sort();
-        self.things.dedup_by(|a, b| a.label == b.label);
-        self.left_out += found - self.things.len();
-        self
     }
 }

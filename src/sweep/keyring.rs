@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,6 +14,10 @@ pub struct Keyring {
     parts: Vec<Part>,
     key_size: usize,
     known: BTreeMap<u64, Known>,
+    /// Things for which the kernel gave no entry at the last sweep.
+    waiting: BTreeSet<u64>,
+    /// Things that came to be among them, over all sweeps.
+    refused: u64,
 }
 
 /// One field of the key.
@@ -41,23 +45,6 @@ struct Known {
     rank: usize,
 }
 
-/// How entries were brought in line with what exists.
-#[derive(Debug, Default)]
-pub struct Followed {
-    /// Things for which the kernel gave no entry: their events are counted in `other`.
-    pub refused: u64,
-    /// The first refusal.
-    pub complaint: Option<MapError>,
-}
-
-impl Followed {
-    fn note(&mut self, result: Result<(), MapError>) {
-        if let (None, Err(error)) = (&self.complaint, result) {
-            self.complaint = Some(error);
-        }
-    }
-}
-
 /// What a key means.
 #[derive(Debug)]
 pub struct Meaning {
@@ -74,6 +61,8 @@ impl Keyring {
             parts,
             key_size,
             known: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            refused: 0,
         };
         let known = Known {
             label: OTHER.into(),
@@ -108,8 +97,19 @@ impl Keyring {
     /// Creates entries for what is new and deletes those of what is gone. A thing that returns
     /// after a sweep has missed it starts anew from zero, and so does a number that has been
     /// given to another thing.
-    pub fn follow(&mut self, found: &[Discovered], map: &MapHandle, now: SystemTime) -> Followed {
-        let mut followed = Followed::default();
+    ///
+    /// # Errors
+    ///
+    /// The first refusal of the kernel. All the rest is done nevertheless; what has no entry is
+    /// counted in `other` and tried again next time.
+    pub fn follow(
+        &mut self,
+        found: &[Discovered],
+        map: &MapHandle,
+        now: SystemTime,
+    ) -> Result<(), MapError> {
+        let mut followed = Ok(());
+        let mut waiting = BTreeSet::new();
         let other = self.other();
         let labels: BTreeMap<u64, &str> = found
             .iter()
@@ -121,7 +121,7 @@ impl Keyring {
         });
         for id in gone.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.known.remove(&id);
-            followed.note(self.delete_all(id, map));
+            followed = followed.and(self.delete_all(id, map));
         }
         for (rank, thing) in found.iter().enumerate() {
             if let Some(known) = self.known.get_mut(&thing.id) {
@@ -130,15 +130,15 @@ impl Keyring {
             }
             // Who was refused once is refused again, and asking may take milliseconds: the rest
             // waits for the next sweep.
-            if followed.refused > 0 {
-                followed.refused += 1;
+            if !waiting.is_empty() {
+                waiting.insert(thing.id);
                 continue;
             }
             if let Err(error) = self.insert_all(thing.id, map) {
                 // Half a thing would be worse than none: its events go to `other`.
                 let _ = self.delete_all(thing.id, map);
-                followed.refused += 1;
-                followed.note(Err(error));
+                waiting.insert(thing.id);
+                followed = followed.and(Err(error));
                 continue;
             }
             let known = Known {
@@ -151,7 +151,15 @@ impl Keyring {
         if let Some(known) = other.and_then(|id| self.known.get_mut(&id)) {
             known.rank = found.len();
         }
+        self.refused += waiting.difference(&self.waiting).count() as u64;
+        self.waiting = waiting;
         followed
+    }
+
+    /// How many things the kernel gave no entry so far, each counted when it was refused
+    /// first, however often it was tried again.
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Labels and place of an entry; none for a key that is not ours.
@@ -354,22 +362,23 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH;
         let (mut ring, map) = (ring(), per_cpu_hash(8, 8, 6));
         ring.create_first(&map).unwrap();
-        ring.follow(&[device("a", 1), device("b", 2)], &map, now);
+        ring.follow(&[device("a", 1), device("b", 2)], &map, now)
+            .unwrap();
         count(&ring, &map, 1, 11);
         count(&ring, &map, 2, 22);
 
         // Stays, and has its number given to another thing.
-        let followed = ring.follow(&[device("a", 1), device("c", 2)], &map, now);
-        assert!(followed.complaint.is_none());
+        ring.follow(&[device("a", 1), device("c", 2)], &map, now)
+            .unwrap();
         assert_eq!(
             values(&ring, &map),
             expected([("a", 11), ("c", 0), ("other", 0)])
         );
 
         // Goes, and comes back as a new one.
-        ring.follow(&[], &map, now);
+        ring.follow(&[], &map, now).unwrap();
         assert_eq!(values(&ring, &map), expected([("other", 0)]));
-        ring.follow(&[device("a", 1)], &map, now);
+        ring.follow(&[device("a", 1)], &map, now).unwrap();
         assert_eq!(values(&ring, &map), expected([("a", 0), ("other", 0)]));
     }
 
@@ -382,10 +391,27 @@ mod tests {
         let (mut ring, map) = (ring(), per_cpu_hash(8, 8, 5));
         ring.create_first(&map).unwrap();
         let found = [device("a", 1), device("b", 2), device("c", 3)];
-        let followed = ring.follow(&found, &map, SystemTime::UNIX_EPOCH);
-        assert_eq!(followed.refused, 2);
-        let complaint = followed.complaint.unwrap().to_string();
-        assert!(complaint.contains("the map is full"), "{complaint}");
-        assert_eq!(values(&ring, &map), expected([("a", 0), ("other", 0)]));
+        let mut follow = |found: &[Discovered]| {
+            let followed = ring.follow(found, &map, SystemTime::UNIX_EPOCH);
+            let values = values(&ring, &map);
+            (
+                followed.map_err(|error| error.to_string()),
+                ring.refused(),
+                values,
+            )
+        };
+        let only_a = expected([("a", 0), ("other", 0)]);
+        // Who waits is counted once, however long it does.
+        for _ in 0..3 {
+            let (followed, refused, values) = follow(&found);
+            let complaint = followed.unwrap_err();
+            assert!(complaint.contains("the map is full"), "{complaint}");
+            assert_eq!((refused, values), (2, only_a.clone()));
+        }
+        // Another who finds no room, and one who gets it.
+        assert_eq!(follow(&[&found[..], &[device("d", 4)]].concat()).1, 3);
+        let (followed, refused, values) = follow(&found[1..2]);
+        assert_eq!((followed, refused), (Ok(()), 3));
+        assert_eq!(values, expected([("b", 0), ("other", 0)]));
     }
 }

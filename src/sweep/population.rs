@@ -1,4 +1,4 @@
-use crate::discover::{Discover, DiscoverError, Found};
+use crate::discover::{Chosen, Discover, DiscoverError, Discovered};
 
 /// Which values of a label may have series of their own.
 pub type Admit = Box<dyn Fn(&str) -> bool + Send>;
@@ -10,9 +10,11 @@ pub struct Population {
     admit: Admit,
     /// How many there is room for in every map that is keyed by it.
     limit: usize,
-    pub found: Found,
-    /// Things that passed the limit and are not counted as folded yet.
-    pub newly_left_out: u64,
+    chosen: Chosen,
+    /// Things beyond what a discovery looks at.
+    unseen: u64,
+    /// Things that found no place, each counted when it appeared.
+    pub left_out: u64,
     pub errors: u64,
 }
 
@@ -23,10 +25,16 @@ impl Population {
             discover,
             admit,
             limit,
-            found: Found::default(),
-            newly_left_out: 0,
+            chosen: Chosen::default(),
+            unseen: 0,
+            left_out: 0,
             errors: 0,
         }
+    }
+
+    /// Those that have a place, by label.
+    pub fn things(&self) -> &[Discovered] {
+        &self.chosen.things
     }
 
     /// Looks again. Keeps what was known when that fails, so that a passing failure does not
@@ -36,17 +44,81 @@ impl Population {
     ///
     /// The kernel's list cannot be read.
     pub fn refresh(&mut self) -> Result<(), DiscoverError> {
-        match self.discover.discover(self.limit, &*self.admit) {
+        match self.discover.discover(&*self.admit) {
             Ok(found) => {
-                let more = found.left_out.saturating_sub(self.found.left_out);
-                self.newly_left_out += more as u64;
-                self.found = found;
+                let unseen = found.unseen;
+                let chosen = found.choose(&self.chosen.things, self.limit);
+                let appeared = chosen.left_out.difference(&self.chosen.left_out).count();
+                self.left_out += appeared as u64 + unseen.saturating_sub(self.unseen);
+                self.unseen = unseen;
+                self.chosen = chosen;
                 Ok(())
             }
             Err(error) => {
                 self.errors += 1;
                 Err(error)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::discover::{Candidate, Candidates};
+
+    /// What exists, as the test says.
+    #[derive(Clone, Default)]
+    struct Machine(Arc<Mutex<Candidates>>);
+
+    impl Machine {
+        /// Things whose number is the place of their label in the alphabet.
+        fn set(&self, labels: &str, unseen: u64) {
+            let things = labels.char_indices().map(|(_, label)| Candidate {
+                thing: Discovered {
+                    label: label.to_string().into(),
+                    id: label.into(),
+                },
+                rank: 0,
+            });
+            *self.0.lock().unwrap() = Candidates {
+                things: things.collect(),
+                unseen,
+            };
+        }
+    }
+
+    impl Discover for Machine {
+        fn discover(&mut self, _: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError> {
+            Ok(self.0.lock().unwrap().clone())
+        }
+    }
+
+    #[test]
+    fn places_are_kept_and_each_thing_without_one_is_counted_once() {
+        let machine = Machine::default();
+        let admit = Box::new(|_: &str| true);
+        let mut population = Population::new("device", Box::new(machine.clone()), admit, 2);
+        // What exists, how much more, who has a place, how many were left out so far.
+        for (exists, unseen, placed, left_out) in [
+            ("cd", 0, "cd", 0),
+            ("abcd", 0, "cd", 2),
+            ("abcd", 0, "cd", 2),
+            // Another in the place of one that was left out.
+            ("acde", 0, "cd", 3),
+            ("ade", 0, "ad", 3),
+            ("ade", 4, "ad", 7),
+            ("ade", 4, "ad", 7),
+            ("ade", 5, "ad", 8),
+        ] {
+            machine.set(exists, unseen);
+            population.refresh().unwrap();
+            let things = population.things().iter();
+            let labels: String = things.map(|thing| &*thing.label).collect();
+            assert_eq!((&*labels, population.left_out), (placed, left_out));
         }
     }
 }

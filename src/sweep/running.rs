@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -26,8 +25,6 @@ pub struct RunningModule {
     pub(super) maps: Vec<SweptMap>,
     /// Labels of the possible CPUs.
     pub(super) cpus: Vec<Arc<str>>,
-    /// Things left out, by metric, over all sweeps.
-    pub(super) folded: BTreeMap<String, u64>,
     /// The complaint of the last sweep: said once, not at every sweep.
     pub(super) complaint: String,
     /// What is attached to functions of libraries.
@@ -125,8 +122,19 @@ impl Sweepable for RunningModule {
                 families.gauge(&MAP_BYTES, &[module, name], bytes as f64);
             }
         }
-        for (metric, &count) in &self.folded {
-            families.counter(&FOLDED, &[metric], count);
+        for map in &self.maps {
+            let Some(keyring) = &map.keyring else {
+                continue;
+            };
+            let population = keyring.population();
+            let population = population.and_then(|index| self.populations.get(index));
+            let Some(population) = population else {
+                continue;
+            };
+            let folded = population.left_out + keyring.refused();
+            for metric in &map.metrics {
+                families.counter(&FOLDED, &[&metric.descriptor.name], folded);
+            }
         }
         for population in &self.populations {
             families.counter(
@@ -164,16 +172,8 @@ impl RunningModule {
             else {
                 continue;
             };
-            let followed = keyring.follow(&population.found.things, handle, now);
-            complaints.extend(followed.complaint.map(|error| error.to_string()));
-            for metric in &map.metrics {
-                if let Some(folded) = self.folded.get_mut(&metric.descriptor.name) {
-                    *folded += population.newly_left_out + followed.refused;
-                }
-            }
-        }
-        for population in &mut self.populations {
-            population.newly_left_out = 0;
+            let followed = keyring.follow(population.things(), handle, now);
+            complaints.extend(followed.err().map(|error| error.to_string()));
         }
         complaints
     }

@@ -107,14 +107,6 @@ pub fn start<'a>(
         )
     });
     maps.retain(|map| !map.metrics.is_empty());
-    let keyed = maps.iter().filter(|map| {
-        map.keyring
-            .as_ref()
-            .is_some_and(|keyring| keyring.population().is_some())
-    });
-    let folded = keyed
-        .flat_map(|map| &map.metrics)
-        .map(|metric| (metric.descriptor.name.clone(), 0));
     Ok(RunningModule {
         report: ModuleReport::of(
             &manifest.name,
@@ -122,7 +114,6 @@ pub fn start<'a>(
             &loaded.programs,
             &binder.status,
         ),
-        folded: folded.collect(),
         module: loaded,
         since,
         populations,
@@ -152,7 +143,7 @@ fn create_entries(
         keyring.create_first(handle)?;
         let population = keyring.population();
         if let Some(population) = population.and_then(|index| populations.get(index)) {
-            let _ = keyring.follow(&population.found.things, handle, now);
+            let _ = keyring.follow(population.things(), handle, now);
         }
     }
     Ok(())

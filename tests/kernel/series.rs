@@ -93,6 +93,38 @@ fn what_does_not_fit_is_counted_in_other_and_said_to_be() {
 }
 
 #[test]
+fn who_has_series_keeps_them_when_others_come() {
+    let Some(_turn) = turn() else { return };
+    let mut all: [LoopDevice; 3] = devices();
+    let names = all.each_ref().map(LoopDevice::name);
+    // By name it would come first.
+    all[0].disappear().unwrap();
+    let include = format!("device_include = \"{}\"", names.join("|"));
+    let daemon = daemon(&format!("max_series = 27\n{include}"));
+    let mut client = daemon.client().unwrap();
+    for name in &names[1..] {
+        until_exported(&mut client, name).unwrap();
+    }
+    assert!(folded(&client.metrics().unwrap()) < 0.5);
+    all[1..].iter().for_each(load);
+
+    all[0].come_back().unwrap();
+    until_folded(&mut client);
+    let page = client.metrics().unwrap();
+    assert_eq!(count(&page, &names[0]), None);
+    for name in &names[1..] {
+        let count = count(&page, name).unwrap();
+        assert!(count >= 2.0 * BLOCKS as f64, "{name}: {count}");
+    }
+
+    // The place of one that goes is free.
+    all[1].disappear().unwrap();
+    until_exported(&mut client, &names[0]).unwrap();
+    until_gone(&mut client, &names[1]).unwrap();
+    assert!((folded(&client.metrics().unwrap()) - 1.0).abs() < 0.5);
+}
+
+#[test]
 fn without_room_for_a_device_all_is_in_other() {
     let Some(_turn) = turn() else { return };
     let all: [LoopDevice; 2] = devices();
