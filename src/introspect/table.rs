@@ -73,7 +73,7 @@ own! {
         "Time for which Geophone had the kernel's run statistics switched on, to sample what its programs cost.";
     MAP_ENTRIES: Gauge None "geophone_map_entries" ["module", "map"]
         ("geophone.map.entries", "{entry}")
-        "Entries in the map at the last sweep, of the maps that are swept.";
+        "Entries in the map at the last sweep. An array always has as many as it has room for. Missing for a hash map of more than 2 MiB of keys and values that no metric is read from: to count its entries would take long.";
     MAP_CAPACITY: Gauge None "geophone_map_capacity" ["module", "map"]
         ("geophone.map.capacity", "{entry}")
         "Entries the map has room for.";

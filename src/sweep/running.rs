@@ -23,6 +23,8 @@ pub struct RunningModule {
     pub(super) since: SystemTime,
     pub(super) populations: Vec<Population>,
     pub(super) maps: Vec<SweptMap>,
+    /// Other maps that are not too large, and how many entries each had at the last sweep.
+    pub(super) counted: Vec<(String, Option<usize>)>,
     /// Labels of the possible CPUs.
     pub(super) cpus: Vec<Arc<str>>,
     /// The complaint of the last sweep: said once, not at every sweep.
@@ -74,6 +76,16 @@ impl Sweepable for RunningModule {
                 }
             }
         }
+        for (name, count) in &mut self.counted {
+            let map = self.module.maps.get(name);
+            match map.map(|map| map.count(&mut buffers.entries)).transpose() {
+                Ok(entries) => *count = entries,
+                Err(error) => {
+                    complaints.push(error.to_string());
+                    *count = None;
+                }
+            }
+        }
         self.complain(complaints.join("; "));
         families
     }
@@ -114,8 +126,12 @@ impl Sweepable for RunningModule {
             }
         }
         for (name, map) in &self.module.maps {
-            if let Some(swept) = self.maps.iter().find(|swept| swept.name == *name) {
-                families.gauge(&MAP_ENTRIES, &[module, name], swept.entries as f64);
+            let mut swept = self.maps.iter().map(|map| (&map.name, Some(map.entries)));
+            let mut counted = self.counted.iter().map(|(map, entries)| (map, *entries));
+            let entries = swept.find(|(map, _)| *map == name);
+            let entries = entries.or_else(|| counted.find(|(map, _)| *map == name));
+            if let Some(entries) = entries.and_then(|(_, entries)| entries) {
+                families.gauge(&MAP_ENTRIES, &[module, name], entries as f64);
             }
             families.gauge(&MAP_CAPACITY, &[module, name], f64::from(map.max_entries()));
             if let Ok(bytes) = map.memory() {

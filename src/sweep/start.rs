@@ -19,6 +19,10 @@ use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
 use crate::kernel::{self, LoadError, Loader, MapError, MapHandle};
 use crate::module::{Discovery, Key, KeySource, Manifest, MapKind, Metric, Module};
 
+/// Largest hash map, in bytes of keys and values, whose entries are counted at every sweep
+/// though no metric is read from it: to count them is to copy them, at some 0.3 us each.
+const MAX_COUNTED: usize = 2 << 20;
+
 /// Why a module does not run at all.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -107,6 +111,10 @@ pub fn start<'a>(
         )
     });
     maps.retain(|map| !map.metrics.is_empty());
+    let others = loaded.maps.iter();
+    let others = others.filter(|(name, _)| maps.iter().all(|map| map.name != **name));
+    let others = others.filter(|(_, map)| map.is_array() || map.full_size() <= MAX_COUNTED);
+    let counted = others.map(|(name, _)| (name.clone(), None)).collect();
     Ok(RunningModule {
         report: ModuleReport::of(
             &manifest.name,
@@ -118,6 +126,7 @@ pub fn start<'a>(
         since,
         populations,
         maps,
+        counted,
         cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
         complaint: String::new(),
         status: binder.status.clone(),

@@ -1,3 +1,4 @@
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use geophone_test_support::exposition::Exposition;
@@ -11,6 +12,7 @@ use crate::{geophone, turn};
 
 const IPV6: [(&str, &str); 1] = [("family", "ipv6")];
 const PATIENCE: Duration = Duration::from_secs(20);
+const CONNECTIONS: usize = 100;
 
 #[test]
 fn connections_and_resets_equal_the_kernels() {
@@ -21,6 +23,39 @@ fn connections_and_resets_equal_the_kernels() {
         println!("{comparison}");
         comparison.equal(1.0).unwrap();
     }
+}
+
+#[test]
+fn connections_that_are_remembered_are_counted_while_they_are_open() {
+    let Some(_turn) = turn() else { return };
+    let daemon = geophone(&["tcp"]).start().unwrap();
+    let mut client = daemon.client().unwrap();
+    let mut remembered = || -> anyhow::Result<Option<f64>> {
+        let map = [("map", "STARTED")];
+        Ok(client.metrics()?.sum("geophone_map_entries", &map))
+    };
+    let before = remembered().unwrap().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let open: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            (
+                TcpStream::connect(address).unwrap(),
+                listener.accept().unwrap(),
+            )
+        })
+        .collect();
+    // Each has two ends here. Connections of others come and go.
+    let both = 2.0 * CONNECTIONS as f64;
+    wait::until("the open connections to be remembered", PATIENCE, || {
+        Ok(remembered()?.filter(|now| now - before > 0.9 * both))
+    })
+    .unwrap();
+    drop(open);
+    wait::until("the closed connections to be forgotten", PATIENCE, || {
+        Ok(remembered()?.filter(|now| now - before < 0.1 * both))
+    })
+    .unwrap();
 }
 
 #[test]

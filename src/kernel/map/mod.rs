@@ -149,6 +149,12 @@ impl MapHandle {
         self.shape.cpus
     }
 
+    /// Bytes of keys and values when the map is full.
+    pub fn full_size(&self) -> usize {
+        let entry = self.shape.key_size + self.shape.element_size();
+        entry.saturating_mul(self.max_entries as usize)
+    }
+
     /// Whether every index is an entry, always.
     pub fn is_array(&self) -> bool {
         self.array
@@ -179,6 +185,19 @@ impl MapHandle {
             entries.iter().for_each(&mut visit);
             entries.clear();
         })
+    }
+
+    /// Counts the entries, in pieces too. An array has them all and is not asked.
+    pub fn count(&self, entries: &mut Entries) -> Result<usize, MapError> {
+        if self.array {
+            return Ok(self.max_entries as usize);
+        }
+        let mut count = 0;
+        self.read(entries, |entries| {
+            count += entries.len();
+            entries.clear();
+        })?;
+        Ok(count)
     }
 
     fn read(

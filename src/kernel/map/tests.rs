@@ -298,3 +298,21 @@ fn reading_time() {
         assert!(no_batch || times[25].as_millis() < 5);
     }
 }
+
+#[test]
+fn entries_are_counted() {
+    if !may_load("entries_are_counted") {
+        return;
+    }
+    let mut entries = Entries::new();
+    for map_type in [HASH, PERCPU_HASH, LRU_HASH] {
+        let map = map(map_type, 13, 3000);
+        assert_eq!(map.count(&mut entries).unwrap(), 0);
+        fill(&map, 700);
+        assert_eq!(map.count(&mut entries).unwrap(), 700, "type {map_type}");
+        map.delete(&key(3)).unwrap();
+        map.no_batch.store(true, Ordering::Relaxed);
+        assert_eq!(map.count(&mut entries).unwrap(), 699, "type {map_type}");
+    }
+    assert_eq!(map(ARRAY, 13, 9).count(&mut entries).unwrap(), 9);
+}
