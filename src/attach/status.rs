@@ -61,7 +61,11 @@ impl Status {
 }
 
 impl Discover for Status {
-    fn discover(&mut self, admits: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError> {
+    fn discover(
+        &mut self,
+        _: &[Discovered],
+        admits: &dyn Fn(&str) -> bool,
+    ) -> Result<Candidates, DiscoverError> {
         let all = self.lock().workloads.clone();
         let admitted = all.into_iter().filter(|it| admits(&it.label));
         // Those that are known longest come first.

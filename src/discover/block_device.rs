@@ -53,7 +53,11 @@ impl BlockDevices {
 }
 
 impl Discover for BlockDevices {
-    fn discover(&mut self, admits: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError> {
+    fn discover(
+        &mut self,
+        _: &[Discovered],
+        admits: &dyn Fn(&str) -> bool,
+    ) -> Result<Candidates, DiscoverError> {
         let text = fs::read_to_string(&self.partitions).map_err(|source| DiscoverError {
             path: self.partitions.display().to_string(),
             remedy: "mount procfs at /proc",
@@ -124,7 +128,7 @@ mod tests {
     fn tells_disks_from_partitions() {
         let root = machine();
         let whole = BlockDevices::whole(root.path())
-            .discover(&|_| true)
+            .discover(&[], &|_| true)
             .unwrap();
         assert_eq!(
             labels(&whole),
@@ -135,7 +139,7 @@ mod tests {
             ]
         );
         let parts = BlockDevices::partitions(root.path())
-            .discover(&|_| true)
+            .discover(&[], &|_| true)
             .unwrap();
         assert_eq!(labels(&parts), [("sda1", 8 << 20 | 1)]);
     }
@@ -144,7 +148,7 @@ mod tests {
     fn finds_only_what_is_admitted() {
         let root = machine();
         let found = BlockDevices::whole(root.path())
-            .discover(&|name| name != "dm-3")
+            .discover(&[], &|name| name != "dm-3")
             .unwrap();
         assert_eq!(labels(&found), [("sda", 8 << 20), ("nvme0n1", 259 << 20)]);
     }
@@ -155,7 +159,7 @@ mod tests {
         let partitions = root.path().join("proc/partitions");
         let disks = fs::read_to_string(&partitions).unwrap();
         fs::write(partitions, format!("{disks}   7        0  100 loop0\n")).unwrap();
-        let all = BlockDevices::whole(root.path()).discover(&|_| true);
+        let all = BlockDevices::whole(root.path()).discover(&[], &|_| true);
         let chosen = all.unwrap().choose(&[], 3).things;
         let labels: Vec<_> = chosen.iter().map(|thing| &*thing.label).collect();
         assert_eq!(labels, ["dm-3", "nvme0n1", "sda"]);
@@ -171,7 +175,7 @@ mod tests {
     fn names_the_remedy_without_procfs() {
         let root = tempfile::tempdir().unwrap();
         let error = BlockDevices::whole(root.path())
-            .discover(&|_| true)
+            .discover(&[], &|_| true)
             .unwrap_err();
         assert!(error.to_string().contains("mount procfs"), "{error}");
     }

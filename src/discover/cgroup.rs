@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,11 @@ impl Cgroups {
 }
 
 impl Discover for Cgroups {
-    fn discover(&mut self, admits: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError> {
+    fn discover(
+        &mut self,
+        placed: &[Discovered],
+        admits: &dyn Fn(&str) -> bool,
+    ) -> Result<Candidates, DiscoverError> {
         let mut found = Candidates::default();
         let Some(mount) = mount(&self.root)? else {
             return Ok(found);
@@ -67,7 +71,23 @@ impl Discover for Cgroups {
                 waiting.push_back((entry.path(), name, depth + 1));
             }
         }
+        if found.unseen > 0 {
+            look_at(placed, &mount, &mut found);
+        }
         Ok(found)
+    }
+}
+
+/// Adds those of `placed` that the walk did not come to.
+fn look_at(placed: &[Discovered], mount: &Path, found: &mut Candidates) {
+    let seen: BTreeSet<u64> = found.things.iter().map(|each| each.thing.id).collect();
+    for thing in placed.iter().filter(|thing| !seen.contains(&thing.id)) {
+        let group = mount.join(thing.label.trim_start_matches('/'));
+        if fs::metadata(group).is_ok_and(|group| group.ino() == thing.id) {
+            let thing = thing.clone();
+            found.things.push(Candidate { thing, rank: 0 });
+            found.unseen = found.unseen.saturating_sub(1);
+        }
     }
 }
 
@@ -147,7 +167,7 @@ mod tests {
     #[test]
     fn walks_groups_and_puts_the_shallow_ones_first() {
         let root = machine(&[b"system.slice/ssh.service", b"user.slice"]);
-        let found = Cgroups::new(root.path()).discover(&|_| true).unwrap();
+        let found = Cgroups::new(root.path()).discover(&[], &|_| true).unwrap();
         let all = found.clone().choose(&[], 9).things;
         assert_eq!(
             labels(&all),
@@ -167,7 +187,7 @@ mod tests {
     #[test]
     fn names_that_look_alike_share_one_series() {
         let root = machine(&[b"a\xfe", b"a\xff"]);
-        let found = Cgroups::new(root.path()).discover(&|_| true).unwrap();
+        let found = Cgroups::new(root.path()).discover(&[], &|_| true).unwrap();
         let chosen = found.choose(&[], 9);
         assert_eq!(labels(&chosen.things), ["/", "/a\u{fffd}"]);
         assert_eq!(chosen.left_out.len(), 1);
@@ -184,11 +204,37 @@ mod tests {
         let mut cgroups = Cgroups::new(root.path());
         for (most, unseen) in [(5, 0), (2, 3), (0, 5)] {
             cgroups.most = most;
-            let found = cgroups.discover(&|_| true).unwrap();
+            let found = cgroups.discover(&[], &|_| true).unwrap();
             assert_eq!(
                 (found.things.len() as u64, found.unseen),
                 (most + 1, unseen)
             );
         }
+    }
+    #[test]
+    fn who_has_a_place_is_seen_however_many_come() {
+        let root = machine(&[b"a/b/c"]);
+        let top = root.path().join("sys/fs/cgroup");
+        let mut cgroups = Cgroups::new(root.path());
+        let placed = cgroups.discover(&[], &|_| true).unwrap();
+        let placed = placed.choose(&[], 9).things;
+        for group in 0..9 {
+            fs::create_dir(top.join(group.to_string())).unwrap();
+        }
+        fs::write(top.join("cgroup.stat"), "nr_descendants 12\n").unwrap();
+        cgroups.most = 4;
+        let found = cgroups.discover(&placed, &|_| true).unwrap();
+        // The root is not a descendant.
+        assert_eq!(found.things.len() as u64 - 1 + found.unseen, 12);
+        assert_eq!(found.choose(&placed, placed.len()).things, placed);
+
+        fs::remove_dir(top.join("a/b/c")).unwrap();
+        let found = cgroups.discover(&placed, &|_| true).unwrap();
+        assert!(
+            found
+                .things
+                .iter()
+                .all(|each| *each.thing.label != *"/a/b/c")
+        );
     }
 }

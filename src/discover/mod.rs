@@ -39,12 +39,17 @@ pub struct DiscoverError {
 
 /// Finds what exists now.
 pub trait Discover: Send {
-    /// What exists now, in any order, of what has an admitted label.
+    /// What exists now, in any order, of what has an admitted label. A discovery that does
+    /// not look at all there is looks at those in `placed`.
     ///
     /// # Errors
     ///
     /// The kernel's list cannot be read.
-    fn discover(&mut self, admits: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError>;
+    fn discover(
+        &mut self,
+        placed: &[Discovered],
+        admits: &dyn Fn(&str) -> bool,
+    ) -> Result<Candidates, DiscoverError>;
 }
 
 /// The discovery that a manifest names.

@@ -44,7 +44,7 @@ impl Population {
     ///
     /// The kernel's list cannot be read.
     pub fn refresh(&mut self) -> Result<(), DiscoverError> {
-        match self.discover.discover(&*self.admit) {
+        match self.discover.discover(&self.chosen.things, &*self.admit) {
             Ok(found) => {
                 let unseen = found.unseen;
                 let chosen = found.choose(&self.chosen.things, self.limit);
@@ -92,7 +92,11 @@ mod tests {
     }
 
     impl Discover for Machine {
-        fn discover(&mut self, _: &dyn Fn(&str) -> bool) -> Result<Candidates, DiscoverError> {
+        fn discover(
+            &mut self,
+            _: &[Discovered],
+            _: &dyn Fn(&str) -> bool,
+        ) -> Result<Candidates, DiscoverError> {
             Ok(self.0.lock().unwrap().clone())
         }
     }
