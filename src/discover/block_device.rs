@@ -11,6 +11,10 @@ const SECONDARY: [&str; 3] = ["loop", "ram", "zram"];
 ///
 /// Read from `/proc/partitions`, which leaves out what has no capacity: a loop device
 /// appears when a file is bound to it and goes with it.
+///
+/// Only those that work on requests, as the directory `mq` in sysfs shows
+/// (`blk_mq_sysfs_register()`): device-mapper and md volumes, zram and NVMe multipath heads
+/// pass bios on, and a probe at requests would say that they do nothing.
 pub struct BlockDevices {
     partitions: PathBuf,
     /// `/sys/dev/block`, where a partition's directory has a file `partition`.
@@ -25,7 +29,7 @@ enum Which {
 }
 
 impl BlockDevices {
-    /// Whole devices: disks, loop devices, device-mapper and md volumes.
+    /// Whole devices: disks and loop devices.
     pub fn whole(root: &Path) -> Self {
         Self::new(root, Which::Whole)
     }
@@ -44,11 +48,15 @@ impl BlockDevices {
     }
 
     fn is_wanted(&self, major: u32, minor: u32) -> bool {
-        let is_partition = self
-            .numbers
-            .join(format!("{major}:{minor}/partition"))
-            .exists();
-        is_partition == (self.which == Which::Partitions)
+        let device = self.numbers.join(format!("{major}:{minor}"));
+        let is_partition = device.join("partition").exists();
+        // The directory of a partition is in that of its disk.
+        let disk = if is_partition {
+            device.join("..")
+        } else {
+            device
+        };
+        is_partition == (self.which == Which::Partitions) && disk.join("mq").exists()
     }
 }
 
@@ -101,19 +109,35 @@ fn parse(line: &str) -> Option<(u32, u32, &str)> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     fn machine() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("proc")).unwrap();
-        for number in ["8:0", "8:1", "259:0", "253:3"] {
-            fs::create_dir_all(root.path().join("sys/dev/block").join(number)).unwrap();
+        let numbers = root.path().join("sys/dev/block");
+        fs::create_dir_all(&numbers).unwrap();
+        for (number, device) in [
+            ("8:0", "sda"),
+            ("8:1", "sda/sda1"),
+            ("259:0", "nvme0n1"),
+            ("253:3", "dm-3"),
+            ("7:0", "loop0"),
+        ] {
+            let directory = root.path().join("sys/devices").join(device);
+            fs::create_dir_all(&directory).unwrap();
+            symlink(&directory, numbers.join(number)).unwrap();
         }
-        fs::write(root.path().join("sys/dev/block/8:1/partition"), "1\n").unwrap();
+        // A volume passes on what it is asked.
+        for disk in ["sda", "nvme0n1", "loop0"] {
+            fs::create_dir(root.path().join("sys/devices").join(disk).join("mq")).unwrap();
+        }
+        fs::write(root.path().join("sys/devices/sda/sda1/partition"), "1\n").unwrap();
         fs::write(
             root.path().join("proc/partitions"),
             "major minor  #blocks  name\n\n   8        0  100 sda\n   8        1   50 sda1\n \
-             259        0  100 nvme0n1\n 253        3    7 dm-3\n",
+             259        0  100 nvme0n1\n 253        3    7 dm-3\n   7        0  100 loop0\n",
         )
         .unwrap();
         root
@@ -132,11 +156,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             labels(&whole),
-            [
-                ("sda", 8 << 20),
-                ("nvme0n1", 259 << 20),
-                ("dm-3", 253 << 20 | 3)
-            ]
+            [("sda", 8 << 20), ("nvme0n1", 259 << 20), ("loop0", 7 << 20)]
         );
         let parts = BlockDevices::partitions(root.path())
             .discover(&[], &|_| true)
@@ -148,7 +168,7 @@ mod tests {
     fn finds_only_what_is_admitted() {
         let root = machine();
         let found = BlockDevices::whole(root.path())
-            .discover(&[], &|name| name != "dm-3")
+            .discover(&[], &|name| name != "loop0")
             .unwrap();
         assert_eq!(labels(&found), [("sda", 8 << 20), ("nvme0n1", 259 << 20)]);
     }
@@ -156,13 +176,10 @@ mod tests {
     #[test]
     fn disks_come_before_loop_devices_and_memory() {
         let root = machine();
-        let partitions = root.path().join("proc/partitions");
-        let disks = fs::read_to_string(&partitions).unwrap();
-        fs::write(partitions, format!("{disks}   7        0  100 loop0\n")).unwrap();
         let all = BlockDevices::whole(root.path()).discover(&[], &|_| true);
-        let chosen = all.unwrap().choose(&[], 3).things;
+        let chosen = all.unwrap().choose(&[], 2).things;
         let labels: Vec<_> = chosen.iter().map(|thing| &*thing.label).collect();
-        assert_eq!(labels, ["dm-3", "nvme0n1", "sda"]);
+        assert_eq!(labels, ["nvme0n1", "sda"]);
         for name in ["loop0", "loop7p1", "ram15", "zram0"] {
             assert!(is_secondary(name), "{name}");
         }
