@@ -75,7 +75,7 @@ fn is_required(config: &Config, report: &ModuleReport) -> bool {
 pub fn check_required(config: &Config, reports: &[ModuleReport]) -> Result<(), DaemonError> {
     let missing = reports
         .iter()
-        .filter(|report| is_required(config, report) && report.state != ModuleState::Active);
+        .filter(|report| is_required(config, report) && !report.state.is_ready());
     let modules: Vec<String> = missing
         .map(|report| format!("{} ({})", report.name, report.state))
         .collect();

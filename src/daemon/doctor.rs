@@ -43,10 +43,10 @@ pub fn diagnose(loaded: &Loaded) -> Diagnosis {
 }
 
 impl Diagnosis {
-    /// Whether every enabled module is fully there.
+    /// Whether every enabled module is fully there, or waits for what it is for.
     pub fn is_healthy(&self) -> bool {
         let fine = |report: &ModuleReport| {
-            matches!(report.state, ModuleState::Active | ModuleState::Disabled)
+            report.state.is_ready() || report.state == ModuleState::Disabled
         };
         self.not_tried.is_empty() && self.modules.iter().all(fine)
     }

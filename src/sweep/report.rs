@@ -60,6 +60,11 @@ impl ModuleState {
         Self::Disabled,
     ];
 
+    /// Whether nothing keeps it from measuring what there is to be measured.
+    pub fn is_ready(self) -> bool {
+        matches!(self, Self::Active | Self::Waiting)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",

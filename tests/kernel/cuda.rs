@@ -7,10 +7,11 @@ use geophone_test_support::client::Client;
 use geophone_test_support::cuda::{Application, Calls, Driver, Way};
 use geophone_test_support::daemon::Daemon;
 use geophone_test_support::exposition::Exposition;
+use geophone_test_support::process::{Ended, run_to_end, unconfigured};
 use geophone_test_support::wait;
 use rustix::process::Signal;
 
-use crate::{geophone, turn};
+use crate::{BINARY, geophone, turn};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -267,4 +268,13 @@ fn a_library_nobody_has_means_waiting_and_no_series() {
         status.success() && time < Duration::from_secs(1),
         "{time:?}"
     );
+}
+
+#[test]
+fn a_machine_without_the_library_is_in_order() {
+    let Some(_turn) = turn() else { return };
+    let mut doctor = unconfigured(BINARY);
+    let Ended { status, said } = run_to_end(doctor.arg("doctor"), PATIENCE).unwrap();
+    assert!(status.success(), "{said}");
+    assert!(said.contains("waiting      cuda"), "{said}");
 }
