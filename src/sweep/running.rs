@@ -110,7 +110,8 @@ impl Sweepable for RunningModule {
         for (program, report) in self.module.programs.iter().zip(&self.report.programs) {
             let attached = program.attached();
             let labels = [module, program.name.as_str()];
-            let state = f64::from(u8::from(attached.is_some()));
+            // One that waits for its library is loaded, but at no function.
+            let state = f64::from(u8::from(report.state == "attached"));
             families.gauge(
                 &PROGRAM_ATTACHED,
                 &[module, &program.name, &report.hook],

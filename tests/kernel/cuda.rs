@@ -255,6 +255,12 @@ fn a_library_nobody_has_means_waiting_and_no_series() {
         daemon.log()
     );
     assert!(page.sum("geophone_cuda_calls_total", &[]).is_none());
+    let program = [("module", "cuda"), ("program", "cuda_entry")];
+    assert_eq!(
+        page.sum("geophone_program_attached", &program)
+            .map(f64::to_bits),
+        Some(0)
+    );
 
     let driver = Driver::build().unwrap();
     let application = driver.start().unwrap();
