@@ -7,5 +7,5 @@ mod watcher;
 mod workload;
 
 pub use module::Attacher;
-pub use status::{AttachedFile, Places, Status};
+pub use status::Status;
 pub use watcher::Watcher;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::status::{AttachedFile, Places, Status};
+use super::status::{Places, Status};
 use super::workload::Workloads;
 use crate::discover::library::{self, Key, Pattern, Process, Wanted};
 use crate::kernel::uprobe::Execution;
@@ -28,8 +28,10 @@ pub struct Attacher {
     known: BTreeMap<u32, u32>,
 }
 
+/// A file of a library with programs at its functions.
 struct Attached {
-    file: AttachedFile,
+    path: String,
+    programs: BTreeMap<String, Places>,
     _links: Vec<FunctionLink>,
 }
 
@@ -79,15 +81,13 @@ impl Attacher {
         let path = found.path.display().to_string();
         match self.attach(&library, &path, file) {
             Ok(attached) => {
-                let places: Places = attached.file.programs.values().copied().sum();
+                let places: Places = attached.programs.values().copied().sum();
                 info!(module = %self.module, library = %path, fast = places.fast, slow = places.slow, "attached to library");
                 self.attached.insert(found.key.clone(), attached);
             }
             Err(reason) => {
                 warn!(module = %self.module, library = %path, %reason, "cannot attach to library");
-                let mut status = self.status.lock();
-                status.failures += 1;
-                status.complaint = format!("{path}: {reason}");
+                self.status.lock().complaint = format!("{path}: {reason}");
             }
         }
         self.publish();
@@ -95,17 +95,13 @@ impl Attacher {
 
     pub fn gone(&mut self, key: &Key) {
         if let Some(attached) = self.attached.remove(key) {
-            info!(module = %self.module, library = %attached.file.path, "library gone");
+            info!(module = %self.module, library = %attached.path, "library gone");
             self.publish();
         }
     }
 
     /// Takes in who uses the libraries now. Says whether there are workloads that are new.
-    pub fn used_by<'a>(
-        &mut self,
-        now: Instant,
-        processes: impl Iterator<Item = &'a Process>,
-    ) -> bool {
+    pub fn used_by(&mut self, now: Instant, processes: &[&Process]) -> bool {
         let before = self.workloads.given();
         let members = self.workloads.update(now, processes);
         // First what the workloads are called: their entries are made at the next sweep.
@@ -167,20 +163,17 @@ impl Attacher {
             let link = self.programs.attach(program, &file_path, places);
             links.push(link.map_err(|error| format!("{program}: {error}"))?);
         }
-        let file = AttachedFile {
-            library: library.name.clone(),
+        Ok(Attached {
             path: path.to_owned(),
             programs,
-        };
-        Ok(Attached {
-            file,
             _links: links,
         })
     }
 
     fn publish(&self) {
         let mut status = self.status.lock();
-        status.files = self.attached.values().map(|it| it.file.clone()).collect();
+        let programs = self.attached.values().flat_map(|it| it.programs.keys());
+        status.programs = programs.cloned().collect();
         status.workloads = self.workloads.list();
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::discover::{Candidate, Candidates, Discover, DiscoverError, Discovered};
@@ -10,25 +10,14 @@ pub struct Status(Arc<Mutex<Attachments>>);
 
 #[derive(Debug, Default)]
 pub struct Attachments {
-    /// By file.
-    pub files: Vec<AttachedFile>,
+    /// Programs that are at a function of some file.
+    pub programs: BTreeSet<String>,
     pub workloads: Vec<Discovered>,
-    /// Files that could not be attached to, over all time.
-    pub failures: u64,
-    /// Why the last of them could not.
+    /// Why the last file that could not be attached to could not; empty if all could.
     pub complaint: String,
 }
 
-/// A file of a library with programs at its functions.
-#[derive(Debug, Clone)]
-pub struct AttachedFile {
-    /// The library's name in the manifest.
-    pub library: String,
-    pub path: String,
-    /// Places by program.
-    pub programs: BTreeMap<String, Places>,
-}
-
+/// How many functions a program is at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Places {
     /// At instructions that the kernel emulates.
@@ -54,9 +43,7 @@ impl Status {
 
     /// Whether a program is at any function.
     pub fn is_attached(&self, program: &str) -> bool {
-        let attachments = self.lock();
-        let mut files = attachments.files.iter();
-        files.any(|file| file.programs.contains_key(program))
+        self.lock().programs.contains(program)
     }
 }
 

@@ -1,5 +1,5 @@
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,16 @@ pub struct Watcher {
 
 #[derive(Default)]
 struct Stop {
-    stopping: Mutex<bool>,
+    progress: Mutex<Progress>,
     wake: Condvar,
+}
+
+/// Of the end of the thread.
+#[derive(Default)]
+struct Progress {
+    stopping: bool,
+    /// Everything is detached.
+    ended: bool,
 }
 
 impl Watcher {
@@ -39,7 +47,10 @@ impl Watcher {
         let own = Arc::clone(&stop);
         let thread = thread::Builder::new()
             .name("libraries".into())
-            .spawn(move || watch(attachers, &own, &news))?;
+            .spawn(move || {
+                watch(attachers, &own, &news);
+                own.change(|progress| progress.ended = true);
+            })?;
         Ok(Self {
             stop,
             thread: Some(thread),
@@ -65,50 +76,49 @@ fn watch(mut attachers: Vec<Attacher>, stop: &Stop, news: &dyn Fn()) {
             }
         }
         for attacher in &mut attachers {
-            let keys: Vec<_> = attacher.keys().cloned().collect();
-            let processes: Vec<Process> = keys
-                .iter()
-                .flat_map(|key| scanner.processes(key).cloned())
-                .collect();
-            is_news |= attacher.used_by(now, processes.iter());
+            let keys = attacher.keys();
+            let processes: Vec<&Process> = keys.flat_map(|key| scanner.processes(key)).collect();
+            is_news |= attacher.used_by(now, &processes);
         }
         if is_news {
             news();
         }
-        if stop.waited(scanner.due(now).saturating_duration_since(Instant::now())) {
+        let pause = scanner.due(now).saturating_duration_since(Instant::now());
+        if stop.waited(pause, |progress| progress.stopping) {
             return;
         }
     }
 }
 
 impl Stop {
-    /// Whether to stop, after `time` at the latest.
-    fn waited(&self, time: Duration) -> bool {
-        let stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+    /// No step under the lock leaves it half changed, so a poisoned one is whole.
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.lock());
+        self.wake.notify_all();
+    }
+
+    /// Whether `is` holds, after `time` at the latest.
+    fn waited(&self, time: Duration, is: impl Fn(&Progress) -> bool) -> bool {
         let waited = self
             .wake
-            .wait_timeout_while(stopping, time, |stopping| !*stopping);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+            .wait_timeout_while(self.lock(), time, |progress| !is(progress));
+        is(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        *self
-            .stop
-            .stopping
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = true;
-        self.stop.wake.notify_all();
         let Some(thread) = self.thread.take() else {
             return;
         };
-        let deadline = Instant::now() + PATIENCE;
-        while !thread.is_finished() && Instant::now() < deadline {
-            thread::park_timeout(Duration::from_millis(5));
-        }
-        // What is still held then the kernel takes back with the process.
-        if thread.is_finished() {
+        self.stop.change(|progress| progress.stopping = true);
+        // What is still held then the kernel takes back with the process. A thread that
+        // panicked does not say that it has ended; it reported that when it happened.
+        if self.stop.waited(PATIENCE, |progress| progress.ended) || thread.is_finished() {
             let _ = thread.join();
         }
     }

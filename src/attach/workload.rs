@@ -27,11 +27,7 @@ struct Known {
 
 impl Workloads {
     /// Takes in who uses the library now. Gives the workload of each process.
-    pub fn update<'a>(
-        &mut self,
-        now: Instant,
-        processes: impl Iterator<Item = &'a Process>,
-    ) -> BTreeMap<u32, u32> {
+    pub fn update(&mut self, now: Instant, processes: &[&Process]) -> BTreeMap<u32, u32> {
         let mut members = BTreeMap::new();
         for process in processes {
             let label = label(process);

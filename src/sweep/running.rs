@@ -13,7 +13,7 @@ use crate::introspect::{
     DISCOVERY_ERRORS, FOLDED, Families, MAP_BYTES, MAP_CAPACITY, MAP_ENTRIES, PROGRAM_ATTACHED,
     PROGRAM_MISSED, PROGRAM_RUN_SECONDS, PROGRAM_RUNS,
 };
-use crate::kernel::{Attached, Entry, MapError, Module};
+use crate::kernel::{Attached, Entry, MapError, Module, Program};
 use crate::snapshot::Family;
 
 /// A loaded module and how its maps become families.
@@ -91,6 +91,11 @@ impl Sweepable for RunningModule {
     }
 
     fn news(&mut self) -> Option<ModuleReport> {
+        // What attaches to the kernel does so at the start, once for all.
+        let mut attached = self.module.programs.iter().filter_map(Program::attached);
+        if !attached.any(Attached::is_at_library) {
+            return None;
+        }
         let before = &self.report;
         let report = ModuleReport::of(
             &before.name,
