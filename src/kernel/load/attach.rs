@@ -112,9 +112,10 @@ fn hook(
             .loader()
             .map_err(|error| Refusal::failed(error.to_string()))
     };
+    let refused = |error: ProgramError| Refusal::from_aya(&error, alternative);
     // aya gives every kind of program a type of its own, with the same methods.
-    macro_rules! hooked {
-        ($kind:ty, $load:expr, $attach:expr) => {{
+    macro_rules! loaded {
+        ($kind:ty, $load:expr) => {{
             let program: &mut $kind = program.try_into().map_err(|_| {
                 Refusal::failed(format!(
                     "function {} is not a {} program in the object",
@@ -122,12 +123,17 @@ fn hook(
                 ))
             })?;
             let load: &dyn Fn(&mut $kind) -> Result<(), ProgramError> = &$load;
-            let refused = |error: ProgramError| Refusal::from_aya(&error, alternative);
             load(program).map_err(refused)?;
-            let id = $attach(program).map_err(refused)?;
-            let link = program.take_link(id).map_err(refused)?;
             let fd = program.fd().map_err(refused)?.as_fd().try_clone_to_owned();
             let fd = fd.map_err(|error| Refusal::failed(error.to_string()))?;
+            (program, fd)
+        }};
+    }
+    macro_rules! hooked {
+        ($kind:ty, $load:expr, $attach:expr) => {{
+            let (program, fd) = loaded!($kind, $load);
+            let id = $attach(program).map_err(refused)?;
+            let link = program.take_link(id).map_err(refused)?;
             Ok((fd, Some(Box::new(link))))
         }};
     }
@@ -163,16 +169,7 @@ fn hook(
             hooked!(KProbe, KProbe::load, |it: &mut KProbe| it.attach(target, 0))
         }
         Attach::Uprobe | Attach::Uretprobe => {
-            let program: &mut UProbe = program.try_into().map_err(|_| {
-                Refusal::failed(format!(
-                    "function {} is not a {} program in the object",
-                    alternative.function, alternative.attach
-                ))
-            })?;
-            let refused = |error: ProgramError| Refusal::from_aya(&error, alternative);
-            program.load().map_err(refused)?;
-            let fd = program.fd().map_err(refused)?.as_fd().try_clone_to_owned();
-            let fd = fd.map_err(|error| Refusal::failed(error.to_string()))?;
+            let (_, fd) = loaded!(UProbe, UProbe::load);
             Ok((fd, None))
         }
     }
