@@ -118,7 +118,7 @@ impl<T, const N: usize> Declared<T, N> {
 /// | `bitfield STRUCT.MEMBER` | byte offset, and shift and width in that byte |
 /// | `size STRUCT.MEMBER` | size in bytes |
 /// | `argument TRACEPOINT TYPE [N]` | index of its Nth argument of that type |
-/// | `enumerator ENUM.NAME` | its value |
+/// | `enumerator ENUM.NAME`, `enumerator NAME` of an enumeration without a name | its value |
 /// | `exists STRUCT.MEMBER`, `exists type T`, `exists enum E.V`, `exists tracepoint T`, `exists argument T TYPE` | 1 or 0 |
 ///
 /// `optional` before `field`, `bitfield`, `argument` or `enumerator` makes a miss an answer.

@@ -57,10 +57,10 @@ pub struct ArgumentOf {
     pub nth: usize,
 }
 
-/// `ENUM.NAME`
+/// `ENUM.NAME`, or `NAME` alone where the enumeration has no name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnumeratorOf {
-    pub enumeration: String,
+    pub enumeration: Option<String>,
     pub name: String,
 }
 
@@ -189,11 +189,12 @@ fn member(text: &str) -> Result<MemberPath, String> {
 }
 
 fn enumerator(text: &str) -> Result<EnumeratorOf, String> {
-    let (enumeration, name) = text
-        .split_once('.')
-        .ok_or_else(|| format!("\"{text}\" is not ENUM.NAME"))?;
+    let (enumeration, name) = match text.split_once('.') {
+        Some((enumeration, name)) => (Some(identifier(enumeration)?), name),
+        None => (None, text),
+    };
     Ok(EnumeratorOf {
-        enumeration: identifier(enumeration)?,
+        enumeration,
         name: identifier(name)?,
     })
 }
@@ -337,7 +338,7 @@ mod tests {
             ("offset a.b", "no verb"),
             ("optional exists a.b", "cannot be optional"),
             ("optional field", "verb and nothing else"),
-            ("enumerator REQ_OP_READ", "not ENUM.NAME"),
+            ("enumerator .REQ_OP_READ", "not a C identifier"),
             ("argument block_rq_complete", "not TRACEPOINT TYPE"),
             ("exists function f", "nothing that can be asked"),
         ] {

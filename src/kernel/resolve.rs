@@ -134,14 +134,16 @@ fn size(btf: &Btf, path: &MemberPath) -> Result<u32, String> {
 }
 
 fn number(btf: &Btf, name: &EnumeratorOf) -> Result<u32, String> {
-    let EnumeratorOf { enumeration, name } = name;
     let value = btf
-        .enumerator(enumeration, name)
+        .enumerator(name.enumeration.as_deref(), &name.name)
         .map_err(|error| error.to_string())?;
     // An enumerator of more than 32 bits keeps its low ones.
     value
         .and_then(|value| u32::try_from(value & u64::from(u32::MAX)).ok())
-        .ok_or_else(|| format!("no enumerator {enumeration}.{name}"))
+        .ok_or_else(|| match &name.enumeration {
+            Some(enumeration) => format!("no enumerator {enumeration}.{}", name.name),
+            None => format!("no enumerator {} in a nameless enumeration", name.name),
+        })
 }
 
 /// Index of an argument as programs count: without the leading `void *__data`.
@@ -254,6 +256,7 @@ mod tests {
         let hook = btf.ptr(prototype);
         btf.typedef("btf_trace_done", hook);
         btf.enumeration("op", &[("OP_READ", 0), ("OP_WRITE", 7)]);
+        btf.enumeration("", &[("NAMELESS", 9)]);
         Btf::parse(btf.finish()).unwrap()
     }
 
@@ -284,6 +287,8 @@ mod tests {
             ("optional argument done request 1", [1, 1]),
             ("enumerator nop.X | op.OP_WRITE", [7, 0]),
             ("optional enumerator op.OP_WRITE", [7, 1]),
+            ("enumerator op.NAMELESS | NAMELESS", [9, 0]),
+            ("exists enum NAMELESS", [1, 0]),
             ("exists request.flags.low", [1, 0]),
             ("exists enum op.OP_READ", [1, 0]),
             ("exists type flags", [1, 0]),
@@ -343,6 +348,10 @@ mod tests {
             ("argument done request 2", "no such argument request"),
             ("argument start request", "no tracepoint start"),
             ("enumerator op.OP_TRIM", "no enumerator op.OP_TRIM"),
+            (
+                "enumerator OP_READ",
+                "no enumerator OP_READ in a nameless enumeration",
+            ),
         ] {
             let missing = ask(text).unwrap_err();
             assert!(missing.to_string().contains(why), "{text}: {missing}");

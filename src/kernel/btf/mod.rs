@@ -144,18 +144,30 @@ impl Btf {
             .filter(move |each| wanted(each.kind) && self.is_named(each.name, name))
     }
 
-    /// The value of an enumerator, of an `enum` or of a typedef of an anonymous one.
-    pub fn enumerator(&self, enumeration: &str, name: &str) -> Result<Option<u64>, BtfError> {
+    /// The value of an enumerator: of an `enum` or of a typedef of an anonymous one; without the
+    /// name of the enumeration, of one that has none.
+    pub fn enumerator(
+        &self,
+        enumeration: Option<&str>,
+        name: &str,
+    ) -> Result<Option<u64>, BtfError> {
+        let value = |found: &Type<'_>| {
+            let mut enumerators = found.enumerators();
+            enumerators
+                .find(|each| self.is_named(each.name, name))
+                .map(|each| each.value)
+        };
+        let Some(enumeration) = enumeration else {
+            let mut anonymous = self
+                .iter()
+                .filter(|each| self.name_bytes(each.name).is_empty());
+            return Ok(anonymous.find_map(|each| value(&each)));
+        };
         let kinds = |kind| matches!(kind, Kind::Enum | Kind::Enum64 | Kind::Typedef);
         for found in self.named(enumeration, kinds) {
-            let Some(found) = self.unaliased(found.id)? else {
-                continue;
-            };
-            let value = found
-                .enumerators()
-                .find(|each| self.is_named(each.name, name));
-            if let Some(value) = value {
-                return Ok(Some(value.value));
+            let found = self.unaliased(found.id)?;
+            if let Some(value) = found.as_ref().and_then(value) {
+                return Ok(Some(value));
             }
         }
         Ok(None)

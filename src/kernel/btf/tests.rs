@@ -165,10 +165,15 @@ fn enumerators_of_both_widths_and_of_anonymous_enumerations() {
     let anonymous = builder.enumeration("", &[("UP", 3)]);
     builder.typedef("dir_t", anonymous);
     let btf = parse(&builder);
-    assert_eq!(btf.enumerator("op", "WRITE").unwrap(), Some(1));
-    assert_eq!(btf.enumerator("big", "DEEP").unwrap(), Some(1 << 32 | 5));
-    assert_eq!(btf.enumerator("dir_t", "UP").unwrap(), Some(3));
-    assert_eq!(btf.enumerator("op", "TRIM").unwrap(), None);
+    assert_eq!(btf.enumerator(Some("op"), "WRITE").unwrap(), Some(1));
+    assert_eq!(
+        btf.enumerator(Some("big"), "DEEP").unwrap(),
+        Some(1 << 32 | 5)
+    );
+    assert_eq!(btf.enumerator(Some("dir_t"), "UP").unwrap(), Some(3));
+    assert_eq!(btf.enumerator(Some("op"), "TRIM").unwrap(), None);
+    assert_eq!(btf.enumerator(None, "UP").unwrap(), Some(3));
+    assert_eq!(btf.enumerator(None, "WRITE").unwrap(), None);
 }
 
 #[test]

@@ -41,7 +41,7 @@ declare! {
     OP_WRITE = "enumerator req_op.REQ_OP_WRITE | req_opf.REQ_OP_WRITE";
     OP_FLUSH = "enumerator req_op.REQ_OP_FLUSH | req_opf.REQ_OP_FLUSH";
     OP_DISCARD = "enumerator req_op.REQ_OP_DISCARD | req_opf.REQ_OP_DISCARD";
-    FLUSH_SEQ_BIT = "optional enumerator rqf_flags.__RQF_FLUSH_SEQ";
+    FLUSH_SEQ_BIT = "optional enumerator rqf_flags.__RQF_FLUSH_SEQ | __RQF_FLUSH_SEQ";
     COMPLETES_WITH_STATUS = "exists argument block_rq_complete blk_status_t";
 }
 
