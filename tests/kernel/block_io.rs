@@ -5,6 +5,7 @@ use geophone_test_support::load::disk::{submit_together, write_and_read};
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::maps;
 use geophone_test_support::requirement::Requirement;
+use geophone_test_support::scenario::block_errors::full_disk;
 use geophone_test_support::scenario::block_io::{compare, until_exported, until_gone};
 
 use crate::{UNSEEN, geophone, turn};
@@ -19,7 +20,7 @@ fn requests_bytes_and_durations_agree_with_diskstats() {
     let Some(_turn) = turn() else { return };
     let device = LoopDevice::new(32 << 20).unwrap();
     let daemon = geophone(&["block_io"]).start().unwrap();
-    let outcomes = compare(&mut daemon.client().unwrap(), &device, 2000).unwrap();
+    let outcomes = compare(&mut daemon.client().unwrap(), &device.name(), 2000).unwrap();
     for outcome in outcomes {
         println!(
             "{}\n{}\n{}",
@@ -45,7 +46,7 @@ fn series_go_with_their_device_and_come_with_it() {
 
     device.come_back().unwrap();
     until_exported(&mut client, &name).unwrap();
-    let outcomes = compare(&mut client, &device, 100).unwrap();
+    let outcomes = compare(&mut client, &name, 100).unwrap();
     for outcome in outcomes {
         outcome.equal(UNSEEN).unwrap();
     }
@@ -193,6 +194,18 @@ fn waiting_in_a_plug_is_time_in_the_queue() {
         short < count / 4.0,
         "{short} of {count} requests waited for no other"
     );
+}
+
+#[test]
+fn failed_requests_are_errors_of_their_class() {
+    let Some(_turn) = turn() else { return };
+    let daemon = geophone(&["block_io"]).start().unwrap();
+    let comparisons = full_disk(&mut daemon.client().unwrap()).unwrap();
+    for comparison in comparisons {
+        println!("{comparison}");
+        let unseen = UNSEEN * comparison.kernel.0;
+        comparison.nearly_equal(unseen, 1.0).unwrap();
+    }
 }
 
 /// Without `queue/iostats` the kernel does not stamp requests as it allocates them.

@@ -66,7 +66,7 @@ fn without_the_split_block_requests_are_counted_as_before() {
     let daemon = geophone(&["block_io"]).configuration(section);
     let daemon = daemon.start().unwrap();
     let mut client = daemon.client().unwrap();
-    for outcome in scenario::block_io::compare(&mut client, &device, 500).unwrap() {
+    for outcome in scenario::block_io::compare(&mut client, &device.name(), 500).unwrap() {
         outcome.equal(UNSEEN).unwrap();
     }
     let page = client.metrics().unwrap();
@@ -95,7 +95,7 @@ fn every_schema_counts_the_same_in_coarser_buckets() {
         let daemon = geophone(&["block_io"]).configuration(&section);
         let daemon = daemon.start().unwrap();
         let mut client = daemon.client().unwrap();
-        for outcome in scenario::block_io::compare(&mut client, &device, 500).unwrap() {
+        for outcome in scenario::block_io::compare(&mut client, &device.name(), 500).unwrap() {
             println!(
                 "schema {schema}: {}; {}",
                 outcome.requests, outcome.duration

@@ -19,7 +19,8 @@ use crate::vm::machine::{self, Machine};
 /// Boot Debian's kernels in qemu and test the daemon on each
 ///
 /// Kernels are fetched with apt once and kept under target/vm/, with the console of the
-/// last boot. Needs qemu-system-x86, iproute2, nftables, xz-utils and binutils.
+/// last boot. Needs qemu-system-x86, dmsetup, iproute2, nftables,
+/// xz-utils and binutils.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Kernel to boot; may be repeated [default: all]

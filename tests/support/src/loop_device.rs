@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -24,6 +24,8 @@ const FIRST: u32 = 770;
 pub struct LoopDevice {
     number: u32,
     size: u64,
+    /// Where the file is.
+    directory: PathBuf,
     /// Held so that the device lives on while it is detached.
     device: Option<(File, File)>,
 }
@@ -31,6 +33,11 @@ pub struct LoopDevice {
 impl LoopDevice {
     /// Adds a new device of `size` bytes to the system.
     pub fn new(size: u64) -> Result<Self> {
+        Self::within(&std::env::temp_dir(), size)
+    }
+
+    /// As [`Self::new`], over a file in `directory`, which need not have room for all of it.
+    pub fn within(directory: &Path, size: u64) -> Result<Self> {
         let control = control()?;
         let number = (FIRST..FIRST + 100)
             .find(|number| integer::<LOOP_CTL_ADD>(&control, *number).is_ok())
@@ -38,6 +45,7 @@ impl LoopDevice {
         let mut device = Self {
             number,
             size,
+            directory: directory.to_owned(),
             device: None,
         };
         device.attach()?;
@@ -81,7 +89,7 @@ impl LoopDevice {
     }
 
     fn attach(&mut self) -> Result<()> {
-        let backing = tempfile::tempfile()?;
+        let backing = tempfile::tempfile_in(&self.directory)?;
         backing.set_len(self.size)?;
         let path = self.path();
         let device = wait::until("the loop device's node", Duration::from_secs(10), || {

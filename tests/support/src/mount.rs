@@ -1,6 +1,6 @@
 //! Kernel file systems, found where they are mounted or mounted for as long as needed.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,9 +23,18 @@ impl FileSystem {
             let path = PathBuf::from(path);
             return Ok(Self { path, ours: None });
         }
+        Self::mounted(kind, None)
+    }
+
+    /// A tmpfs of its own that is full when it holds this many bytes.
+    pub fn with_room_for(bytes: u64) -> Result<Self> {
+        Self::mounted("tmpfs", Some(&CString::new(format!("size={bytes}"))?))
+    }
+
+    fn mounted(kind: &str, options: Option<&CStr>) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().to_owned();
-        mount(kind, &path, kind, MountFlags::empty(), None::<&CStr>)
+        mount(kind, &path, kind, MountFlags::empty(), options)
             .with_context(|| format!("mounting {kind}"))?;
         let ours = Some(directory);
         Ok(Self { path, ours })

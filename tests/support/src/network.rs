@@ -1,14 +1,21 @@
-//! Network namespaces joined by a veth pair, with a share of the packets lost.
+//! Network namespaces joined by a veth pair, with a share of the packets lost or held back.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// A port at which nobody listens (RFC 863).
+const DISCARD: u16 = 9;
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A named network namespace with its loopback up; deleted when dropped.
 pub struct Namespace {
@@ -36,6 +43,29 @@ impl Pair {
             namespace.ip(&["link", "set", "wire", "up"])?;
         }
         Ok(Self { near, far })
+    }
+
+    /// Has every packet take this time to the other end. Needs netem, which not every kernel has.
+    pub fn delay(&self, time: Duration) -> Result<()> {
+        self.acquaint()?;
+        [&self.near, &self.far]
+            .into_iter()
+            .try_for_each(|namespace| namespace.delay(time))
+    }
+
+    /// Lets each end ask for the other's hardware address, which would else delay the first packet.
+    fn acquaint(&self) -> Result<()> {
+        self.near.within(|| {
+            let socket = UdpSocket::bind((Self::NEAR, 0))?;
+            socket.connect((Self::FAR, DISCARD))?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.send(&[0])?;
+            match socket.recv(&mut [0]) {
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+                Err(error) => Err(error).context("no answer over the wire"),
+                Ok(_) => Err(anyhow!("somebody listens at port {DISCARD}")),
+            }
+        })
     }
 
     /// Gives them [`Self::FAR_V6`] and its neighbour, too.
@@ -82,6 +112,15 @@ impl Namespace {
              meta l4proto tcp numgen random mod 100 < {percent} drop; }}; }}"
         );
         run("ip", &["netns", "exec", &self.name, "nft", &rules])
+    }
+
+    fn delay(&self, time: Duration) -> Result<()> {
+        let netem = ["qdisc", "add", "dev", "wire", "root", "netem", "delay"];
+        let time = format!("{}ms", time.as_millis());
+        run(
+            "tc",
+            &[&["-n", self.name.as_str()], netem.as_slice(), &[&time]].concat(),
+        )
     }
 
     fn ip(&self, arguments: &[&str]) -> Result<()> {

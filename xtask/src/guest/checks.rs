@@ -9,7 +9,9 @@ use geophone_test_support::bracket::Comparison;
 use geophone_test_support::client::Client;
 use geophone_test_support::daemon::{Daemon, Options};
 use geophone_test_support::loop_device::LoopDevice;
+use geophone_test_support::multipath::Multipath;
 use geophone_test_support::network::Pair;
+use geophone_test_support::scsi_debug::ScsiDebug;
 use geophone_test_support::{programs, scenario};
 use rustix::process::Signal;
 
@@ -28,12 +30,17 @@ const CONFIGURATION: &str = "[log]\nlevel = \"debug\"\n[modules.runqueue]\nper_c
 /// A scenario on the running daemon.
 type Scenario = fn(&mut Client) -> Result<String>;
 
-const SCENARIOS: [(&str, Scenario); 6] = [
+const SCENARIOS: [(&str, Scenario); 11] = [
     ("runqueue", runqueue),
     ("runqueue-groups", runqueue_groups),
     ("block_io", block_io),
+    ("block_io-multipath", block_io_multipath),
+    ("block_io-full-disk", block_io_full_disk),
+    ("block_io-bad-disk", block_io_bad_disk),
+    ("block_io-requeues", block_io_requeues),
     ("tcp-connections", tcp_connections),
     ("tcp-refusals", tcp_refusals),
+    ("tcp-round-trips", tcp_round_trips),
     ("tcp-retransmissions", tcp_retransmissions),
 ];
 
@@ -109,9 +116,19 @@ fn runqueue_groups(client: &mut Client) -> Result<String> {
 
 fn block_io(client: &mut Client) -> Result<String> {
     let device = LoopDevice::new(16 << 20)?;
-    let outcomes = scenario::block_io::compare(client, &device, 500)?;
+    requests(client, &[&device.name()])
+}
+
+/// What goes through request-based device mapper is counted once there and once on its path.
+fn block_io_multipath(client: &mut Client) -> Result<String> {
+    let disk = ScsiDebug::find()?;
+    let device = Multipath::over(disk.name())?;
+    requests(client, &[device.name(), disk.name()])
+}
+
+fn requests(client: &mut Client, devices: &[&str]) -> Result<String> {
+    let outcomes = scenario::block_io::compare_each(client, devices, 500)?;
     outcomes.iter().try_for_each(|outcome| outcome.equal(0.0))?;
-    drop(device);
     let comparisons: Vec<_> = outcomes
         .into_iter()
         .map(|outcome| outcome.requests)
@@ -119,12 +136,32 @@ fn block_io(client: &mut Client) -> Result<String> {
     Ok(join(&comparisons))
 }
 
-fn tcp_connections(client: &mut Client) -> Result<String> {
-    let comparisons = scenario::tcp::connections(client, 20)?;
+fn block_io_full_disk(client: &mut Client) -> Result<String> {
+    equal(&scenario::block_errors::full_disk(client)?)
+}
+
+fn block_io_bad_disk(client: &mut Client) -> Result<String> {
+    equal(&scenario::block_errors::bad_disk(
+        client,
+        &ScsiDebug::find()?,
+    )?)
+}
+
+fn block_io_requeues(client: &mut Client) -> Result<String> {
+    let sent_again = scenario::block_errors::forgetful_disk(client, &ScsiDebug::find()?)?;
+    equal(&[sent_again])
+}
+
+fn tcp_round_trips(client: &mut Client) -> Result<String> {
+    let comparisons = scenario::tcp::round_trips(client, 10, Duration::from_millis(50))?;
     comparisons
         .iter()
-        .try_for_each(|comparison| comparison.equal(1.0))?;
+        .try_for_each(|comparison| comparison.within(0.05))?;
     Ok(join(&comparisons))
+}
+
+fn tcp_connections(client: &mut Client) -> Result<String> {
+    equal(&scenario::tcp::connections(client, 20)?)
 }
 
 fn tcp_refusals(client: &mut Client) -> Result<String> {
@@ -141,11 +178,7 @@ fn tcp_refusals(client: &mut Client) -> Result<String> {
 }
 
 fn tcp_retransmissions(client: &mut Client) -> Result<String> {
-    let comparisons = scenario::tcp::retransmissions(client, 2, 8 << 20)?;
-    comparisons
-        .iter()
-        .try_for_each(|comparison| comparison.equal(1.0))?;
-    Ok(join(&comparisons))
+    equal(&scenario::tcp::retransmissions(client, 2, 8 << 20)?)
 }
 
 /// The daemon ends in time and the kernel holds the programs that it held before.
@@ -165,6 +198,14 @@ fn stop(daemon: &mut Daemon, before: &BTreeSet<u32>) -> Result<String> {
         time.as_millis(),
         during.len()
     ))
+}
+
+/// Each is equal, a missed run being worth one event.
+fn equal(comparisons: &[Comparison]) -> Result<String> {
+    comparisons
+        .iter()
+        .try_for_each(|comparison| comparison.equal(1.0))?;
+    Ok(join(comparisons))
 }
 
 fn join(comparisons: &[Comparison]) -> String {

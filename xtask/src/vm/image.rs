@@ -16,7 +16,7 @@ pub const DAEMON: &str = "/usr/bin/geophone";
 pub const MODULES: &str = "/modules";
 
 /// Programs of this machine that the loads call.
-const TOOLS: [&str; 2] = ["ip", "nft"];
+const TOOLS: [&str; 4] = ["ip", "tc", "nft", "dmsetup"];
 const PATH: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Packs `daemon`, this very program as `/init`, and `modules`.
@@ -34,7 +34,8 @@ pub fn pack(daemon: &Path, modules: &[PathBuf], scratch: &Path) -> Result<Vec<u8
     for tool in TOOLS {
         let file = PATH.iter().map(|directory| Path::new(directory).join(tool));
         let file = file.into_iter().find(|file| file.exists());
-        let file = file.with_context(|| format!("{tool}: install iproute2 and nftables"))?;
+        let file =
+            file.with_context(|| format!("{tool}: install iproute2, nftables and dmsetup"))?;
         archive.file(&format!("/usr/bin/{tool}"), &fs::read(&file)?);
         libraries.extend(shared_libraries(&file));
     }

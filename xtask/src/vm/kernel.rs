@@ -11,7 +11,21 @@ use crate::vm::modules::Modules;
 
 /// What the guest's loads need that a kernel may have as modules. The first is not among
 /// the dependencies of nf_tables, which asks for a checksum by its name when it starts.
-const MODULES: [&str; 5] = ["crc32c_generic", "loop", "veth", "nf_tables", "nft_numgen"];
+const MODULES: [&str; 10] = [
+    "crc32c_generic",
+    "loop",
+    "sd_mod",
+    "scsi_debug",
+    "dm_multipath",
+    "dm_round_robin",
+    "veth",
+    "sch_netem",
+    "nf_tables",
+    "nft_numgen",
+];
+
+/// The file beside a kernel that tells which modules it was fetched with.
+const WANTED: &str = "wanted";
 
 /// The kernels that the project promises to run on.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,10 +59,11 @@ pub struct Files {
 }
 
 impl Files {
-    /// The kernel below `directory`, fetched unless it is there.
+    /// The kernel below `directory`, fetched unless it is there with these modules.
     pub fn provide(kernel: Kernel, directory: &Path) -> Result<Self> {
         let place = directory.join("kernel");
-        if !place.exists() {
+        if fs::read(place.join(WANTED)).ok().as_deref() != Some(MODULES.concat().as_bytes()) {
+            fs::remove_dir_all(&place).ok();
             fetch(kernel, directory, &place)
                 .with_context(|| format!("fetching the kernel of {}", kernel.suite()))?;
         }
@@ -80,6 +95,7 @@ fn fetch(kernel: Kernel, directory: &Path, place: &Path) -> Result<()> {
             contents,
         )?;
     }
+    fs::write(partial.join(WANTED), MODULES.concat())?;
     // Only now is it complete, and only now does it get the name that is looked for.
     fs::rename(&partial, place)?;
     fs::remove_dir_all(&scratch)?;

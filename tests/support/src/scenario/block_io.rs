@@ -1,5 +1,7 @@
-//! Requests of a loop device against `/proc/diskstats`.
+//! Requests of block devices against `/proc/diskstats`.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,7 +10,6 @@ use crate::bracket::{Comparison, Reading};
 use crate::client::Client;
 use crate::exposition::Exposition;
 use crate::load::disk::write_and_read;
-use crate::loop_device::LoopDevice;
 use crate::oracle::disk::{Direction, Disk};
 use crate::wait;
 
@@ -26,42 +27,63 @@ pub struct Outcome {
     pub duration: Comparison,
 }
 
-/// Writes and reads `count` blocks of 16 KiB.
-pub fn compare(client: &mut Client, device: &LoopDevice, count: usize) -> Result<Vec<Outcome>> {
-    let name = device.name();
-    until_exported(client, &name)?;
-    let read = || Disk::read(&name);
-    let from = Reading::take(client, read)?;
-    write_and_read(&device.path(), count, BLOCK, THREADS)?;
-    let to = Reading::take(client, read)?;
+type Disks = HashMap<String, Disk>;
 
-    let direction = |operation: &'static str, of: fn(&Disk) -> Direction| -> Result<Outcome> {
-        let labels = [("device", name.as_str()), ("operation", operation)];
-        let against = |what: &str, metric: &str, field: fn(Direction) -> f64| {
-            Comparison::between(
-                &format!("{operation} {what} of {name}"),
-                "block_io",
-                (&from, &to),
-                |page: &Exposition| page.sum(metric, &labels),
-                |earlier: &Disk, later: &Disk| field(of(later)) - field(of(earlier)),
-            )
-        };
-        Ok(Outcome {
-            requests: against("requests", &format!("{DURATION}_count"), |d| {
-                d.requests as f64
-            })?,
-            bytes: against("bytes", "geophone_block_io_size_bytes_sum", |d| {
-                d.bytes as f64
-            })?,
-            duration: against("seconds", &format!("{DURATION}_sum"), |d| {
-                d.milliseconds as f64 * 1e-3
-            })?,
-        })
+/// Writes and reads `count` blocks of 16 KiB on the device of this kernel name.
+pub fn compare(client: &mut Client, device: &str, count: usize) -> Result<Vec<Outcome>> {
+    compare_each(client, &[device], count)
+}
+
+/// Writes and reads on the first of `devices` what passes through all of them.
+pub fn compare_each(client: &mut Client, devices: &[&str], count: usize) -> Result<Vec<Outcome>> {
+    let first = devices.first().context("no device")?;
+    for device in devices {
+        until_exported(client, device)?;
+    }
+    let read = || -> Result<Disks> {
+        let each = devices.iter();
+        each.map(|device| Ok(((*device).to_owned(), Disk::read(device)?)))
+            .collect()
     };
-    Ok(vec![
-        direction("read", |disk| disk.read)?,
-        direction("write", |disk| disk.write)?,
-    ])
+    let from = Reading::take(client, read)?;
+    write_and_read(&Path::new("/dev").join(first), count, BLOCK, THREADS)?;
+    let to = Reading::take(client, read)?;
+    let mut outcomes = Vec::new();
+    for device in devices {
+        outcomes.push(outcome(device, "read", |disk| disk.read, (&from, &to))?);
+        outcomes.push(outcome(device, "write", |disk| disk.write, (&from, &to))?);
+    }
+    Ok(outcomes)
+}
+
+fn outcome(
+    device: &str,
+    operation: &str,
+    of: fn(&Disk) -> Direction,
+    readings: (&Reading<Disks>, &Reading<Disks>),
+) -> Result<Outcome> {
+    let labels = [("device", device), ("operation", operation)];
+    let against = |what: &str, metric: &str, field: fn(Direction) -> f64| {
+        let kernel = |disks: &Disks| disks.get(device).map_or(0.0, |disk| field(of(disk)));
+        Comparison::between(
+            &format!("{operation} {what} of {device}"),
+            "block_io",
+            readings,
+            |page: &Exposition| page.sum(metric, &labels),
+            |earlier, later| kernel(later) - kernel(earlier),
+        )
+    };
+    Ok(Outcome {
+        requests: against("requests", &format!("{DURATION}_count"), |direction| {
+            direction.requests as f64
+        })?,
+        bytes: against("bytes", "geophone_block_io_size_bytes_sum", |direction| {
+            direction.bytes as f64
+        })?,
+        duration: against("seconds", &format!("{DURATION}_sum"), |direction| {
+            direction.milliseconds as f64 * 1e-3
+        })?,
+    })
 }
 
 impl Outcome {

@@ -1,5 +1,6 @@
 //! One load, one set of comparisons: the same on the host's kernel and in a guest.
 
+pub mod block_errors;
 pub mod block_io;
 pub mod runqueue;
 pub mod softirq;
