@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
+use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -9,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::Source;
 use super::connections::Place;
+use super::counters::Route;
 use super::guard::Guard;
 use super::handler::Handler;
 use super::limits::{HEADER_BYTES, HEADER_COUNT, Limits};
@@ -27,6 +29,7 @@ pub(super) async fn serve<S: Source>(
     stop: Stop,
 ) {
     let phase = place.phase();
+    let counters = Arc::clone(&handler.counters);
     let service = service_fn(|request| {
         let (handler, phase) = (Arc::clone(&handler), Arc::clone(phase));
         async move {
@@ -63,6 +66,12 @@ pub(super) async fn serve<S: Source>(
         ended = connection.as_mut() => ended,
     };
     if let Err(error) = ended {
+        // hyper has answered by itself what it could not read (`Server::on_error()`).
+        if error.is_parse_too_large() {
+            counters.answered(Route::Other, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        } else if error.is_parse() && !error.is_parse_version_h2() {
+            counters.answered(Route::Other, StatusCode::BAD_REQUEST);
+        }
         tracing::debug!(%error, "connection ended early");
     }
 }

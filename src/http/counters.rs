@@ -16,7 +16,7 @@ pub(super) enum Route {
     Healthy,
     Ready,
     Status,
-    /// No such path.
+    /// No such path, or a request that could not be read.
     Other,
 }
 
@@ -30,12 +30,13 @@ const ROUTES: [(Route, &str); 6] = [
 ];
 
 /// Every status the server answers with.
-const CODES: [(StatusCode, &str); 7] = [
+const CODES: [(StatusCode, &str); 8] = [
     (StatusCode::OK, "200"),
     (StatusCode::BAD_REQUEST, "400"),
     (StatusCode::NOT_FOUND, "404"),
     (StatusCode::METHOD_NOT_ALLOWED, "405"),
     (StatusCode::PAYLOAD_TOO_LARGE, "413"),
+    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "431"),
     (StatusCode::INTERNAL_SERVER_ERROR, "500"),
     (StatusCode::SERVICE_UNAVAILABLE, "503"),
 ];
@@ -79,7 +80,7 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// The counters as metrics. At most 46 series.
+    /// The counters as metrics. At most 52 series.
     pub fn families(&self) -> Vec<Arc<Family>> {
         let [requests, in_flight, refused, evicted] = self.descriptors.clone();
         [
