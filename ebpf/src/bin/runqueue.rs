@@ -65,6 +65,9 @@ pub struct Migrations {
     migrations: u64,
 }
 
+/// The key of tasks whose cgroup has no entry of its own.
+const OTHER: u64 = u64::MAX;
+
 /// Places for tasks; a power of two.
 const PLACES: usize = 32_768;
 
@@ -165,7 +168,7 @@ fn switched<A: Access>(context: *mut c_void) -> i32 {
     let wait = since_queued + unsafe { waited_before::<A>(next, since_queued, clock) };
     observe_nanoseconds(&mut record.wait, wait, SCHEMA.load());
 
-    if PER_CGROUP.load() != 0 && CGROUPS.found() && DEFAULT_CGROUP.found() && KERNFS_NODE.found() {
+    if PER_CGROUP.load() != 0 {
         // SAFETY: next.
         unsafe { waited_in_cgroup::<A>(next, wait) };
     }
@@ -209,19 +212,30 @@ unsafe fn waited_before<A: Access>(task: *const u8, since_queued: u64, clock: u6
 /// space sees of it.
 #[inline(always)]
 unsafe fn waited_in_cgroup<A: Access>(task: *const u8, wait: u64) {
+    // SAFETY: the caller's task.
+    let cgroup = unsafe { cgroup::<A>(task) };
+    let record = RUNQUEUE_CGROUP
+        .get_ptr_mut(CgroupKey { cgroup })
+        .or_else(|| RUNQUEUE_CGROUP.get_ptr_mut(CgroupKey { cgroup: OTHER }));
+    if let Some(record) = record {
+        // SAFETY: this CPU's own record.
+        observe_nanoseconds(unsafe { &mut (*record).wait }, wait, SCHEMA.load());
+    }
+}
+
+/// The task's cgroup in the unified hierarchy; on a kernel without cgroups all are in `other`.
+#[inline(always)]
+unsafe fn cgroup<A: Access>(task: *const u8) -> u64 {
+    let found = CGROUPS.found() && DEFAULT_CGROUP.found();
+    if !(found && KERNFS_NODE.found() && KERNFS_ID.found()) {
+        return OTHER;
+    }
     // SAFETY: a task's css_set and its default cgroup exist as long as the task runs.
-    let cgroup = unsafe {
+    unsafe {
         let set = A::read(&CGROUPS, task) as *const u8;
         let cgroup = A::read(&DEFAULT_CGROUP, set) as *const u8;
         let node = A::read(&KERNFS_NODE, cgroup) as *const u8;
         A::read(&KERNFS_ID, node)
-    };
-    let record = RUNQUEUE_CGROUP
-        .get_ptr_mut(CgroupKey { cgroup })
-        .or_else(|| RUNQUEUE_CGROUP.get_ptr_mut(CgroupKey { cgroup: u64::MAX }));
-    if let Some(record) = record {
-        // SAFETY: this CPU's own record.
-        observe_nanoseconds(unsafe { &mut (*record).wait }, wait, SCHEMA.load());
     }
 }
 
