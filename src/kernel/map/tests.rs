@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use super::kind::{HASH, LRU_HASH, LRU_PERCPU_HASH, PERCPU_HASH};
 use super::*;
@@ -266,37 +265,6 @@ fn entries_that_come_and_go_meanwhile_are_read_at_most_once() {
         }
         done.store(true, Ordering::Relaxed);
     });
-}
-
-/// `cargo test --release --lib reading_time -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement: only an optimized build says something"]
-fn reading_time() {
-    const COUNT: u32 = 10_000;
-    let map = map(PERCPU_HASH, 16, COUNT);
-    for index in 0..COUNT {
-        map.insert_zero(&key(index)).unwrap();
-    }
-    let mut entries = Entries::new();
-    for no_batch in [false, true] {
-        map.no_batch.store(no_batch, Ordering::Relaxed);
-        let mut times: Vec<_> = (0..50)
-            .map(|_| {
-                let start = Instant::now();
-                let mut count = 0;
-                map.read_each(&mut entries, |_| count += 1).unwrap();
-                assert_eq!(count, COUNT);
-                start.elapsed()
-            })
-            .collect();
-        times.sort();
-        let way = if no_batch { "by element" } else { "by batch" };
-        println!(
-            "{COUNT} entries {way}: median {:?}, most {:?}",
-            times[25], times[49]
-        );
-        assert!(no_batch || times[25].as_millis() < 5);
-    }
 }
 
 #[test]

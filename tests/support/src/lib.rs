@@ -17,6 +17,7 @@ pub mod maps;
 pub mod mount;
 pub mod multipath;
 pub mod network;
+pub mod object;
 pub mod oracle;
 pub mod privileges;
 pub mod probe;

@@ -1,8 +1,12 @@
-//! Words in the maps of a daemon under test.
+//! Maps of a daemon under test, and of one's own.
+
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use anyhow::{Context, Result};
+use aya::Ebpf;
 use aya::maps::{Array, Map, MapData, MapInfo};
 
+use crate::object::Builder;
 use crate::process;
 
 /// What the kernel keeps of a map's name.
@@ -19,4 +23,16 @@ pub fn set_word(pid: u32, name: &str, value: u64) -> Result<()> {
         }
     }
     None.with_context(|| format!("process {pid} has no map {}", String::from_utf8_lossy(name)))
+}
+
+/// A hash map with keys of four bytes and a value for each CPU.
+pub fn per_cpu_hash(value_size: u32, entries: u32) -> Result<OwnedFd> {
+    const PERCPU_HASH: u32 = 5;
+    let mut object = Builder::default();
+    object.map("ENTRIES", PERCPU_HASH, value_size, entries);
+    let loaded = Ebpf::load(&object.finish()?)?;
+    match loaded.map("ENTRIES") {
+        Some(Map::PerCpuHashMap(map)) => Ok(map.fd().as_fd().try_clone_to_owned()?),
+        _ => None.context("the map was not made"),
+    }
 }

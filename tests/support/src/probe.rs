@@ -7,12 +7,8 @@ use aya::Ebpf;
 use aya::maps::Array;
 use aya::programs::UProbe;
 use aya::programs::uprobe::UProbeScope;
-use object::elf::R_BPF_64_64;
-use object::write::{Object, Relocation, Symbol, SymbolId, SymbolSection};
-use object::{
-    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
-    SymbolScope,
-};
+
+use crate::object::Builder;
 
 /// Attached until dropped, for all processes.
 pub struct Probe {
@@ -94,57 +90,9 @@ fn program(register: u8, word: u8) -> Vec<u8> {
 /// for eBPF.
 fn object() -> Result<Vec<u8>> {
     const ARRAY: u32 = 2;
-    let mut object = Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::default());
-    // Type, sizes of key and value, entries, flags.
-    let definition = [ARRAY, 4, 32, 1, 0].map(u32::to_ne_bytes).concat();
-    let map = add(&mut object, "maps", "SEEN", SectionKind::Data, &definition);
-    add(
-        &mut object,
-        "license",
-        "LICENSE",
-        SectionKind::Data,
-        b"GPL\0",
-    );
-    for (section, name, body) in [
-        ("uprobe", "entry", program(ARGUMENT, 0)),
-        ("uretprobe", "return", program(RESULT, 16)),
-    ] {
-        let symbol = add(&mut object, section, name, SectionKind::Text, &body);
-        let section = object.symbol(symbol).section.id().context("no section")?;
-        let relocation = Relocation {
-            offset: ADDRESS,
-            symbol: map,
-            addend: 0,
-            flags: RelocationFlags::Elf {
-                r_type: R_BPF_64_64,
-            },
-        };
-        object.add_relocation(section, relocation)?;
-    }
-    Ok(object.write()?)
-}
-
-fn add(
-    object: &mut Object<'_>,
-    section: &str,
-    name: &str,
-    kind: SectionKind,
-    bytes: &[u8],
-) -> SymbolId {
-    let section = object.add_section(Vec::new(), section.into(), kind);
-    object.append_section_data(section, bytes, 8);
-    object.add_symbol(Symbol {
-        name: name.into(),
-        value: 0,
-        size: bytes.len() as u64,
-        kind: if kind == SectionKind::Text {
-            SymbolKind::Text
-        } else {
-            SymbolKind::Data
-        },
-        scope: SymbolScope::Dynamic,
-        weak: false,
-        section: SymbolSection::Section(section),
-        flags: SymbolFlags::None,
-    })
+    let mut object = Builder::default();
+    let map = object.map("SEEN", ARRAY, 32, 1);
+    object.program("uprobe", "entry", &program(ARGUMENT, 0), (ADDRESS, map))?;
+    object.program("uretprobe", "return", &program(RESULT, 16), (ADDRESS, map))?;
+    object.finish()
 }

@@ -3,6 +3,7 @@
 mod cost;
 mod empty;
 mod footprint;
+mod reading;
 mod row;
 mod scrape;
 mod uprobe;
@@ -78,6 +79,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     if arguments.wants(Part::Scrape) {
         eprintln!("measuring scrapes ...");
         table("Scrapes", scrape::measure(&binary)?);
+        table("Maps", reading::measure()?);
     }
     if arguments.wants(Part::Footprint) {
         eprintln!("measuring start and memory, {} s ...", arguments.settle);
