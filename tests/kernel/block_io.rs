@@ -72,8 +72,9 @@ fn operations_of_a_device_are_there_before_their_first_request() {
     }
 }
 
-/// A flush asks for no data: it is a write without bytes that is never issued itself, with a
-/// flush of the device behind it. The parts of every request must still fit its whole.
+/// Who asks for a flush alone waits in a write without bytes that is never issued, with a flush
+/// of the device behind it. It is the flush that counts, and the parts of every request must
+/// still fit its whole.
 #[test]
 fn flushes_disturb_neither_sizes_nor_the_split() {
     const WRITES: usize = 50;
@@ -97,10 +98,6 @@ fn flushes_disturb_neither_sizes_nor_the_split() {
             .unwrap()
     };
     assert!(value("duration_seconds_count", "flush") >= WRITES as f64);
-    assert!(
-        value("unsplit_total", "write") > 0.0,
-        "no flush was a write of its own"
-    );
     for operation in ["read", "write", "flush"] {
         let split = value("device_seconds_count", operation) + value("unsplit_total", operation);
         let requests = value("duration_seconds_count", operation);
@@ -121,6 +118,11 @@ fn flushes_disturb_neither_sizes_nor_the_split() {
     assert!(
         sized > 0.0 && written / sized >= 512.0,
         "{sized} writes with data"
+    );
+    let writes = value("duration_seconds_count", "write");
+    assert!(
+        (writes - sized).abs() < 0.5,
+        "{writes} writes, {sized} of them with data"
     );
 }
 
@@ -153,10 +155,18 @@ fn remembered_times_of_issue_agree_with_the_kernels_stamps() {
                 .map(|page| page.sum(&metric, &labels).unwrap())
         };
         let [stamped, remembered] = values("device_seconds_count");
-        assert!(stamped >= REQUESTS as f64, "{stamped} requests");
-        assert_eq!(stamped.to_bits(), remembered.to_bits(), "{operation}");
-        let unsplit: f64 = values("unsplit_total").iter().sum();
-        assert!(unsplit < 0.5, "{operation}: {unsplit} unsplit");
+        // What is unseen as it is issued is unsplit, and only where it has to be remembered.
+        let unseen = UNSEEN * REQUESTS as f64;
+        assert!(stamped >= REQUESTS as f64 - unseen, "{stamped} requests");
+        let [known, forgotten] = values("unsplit_total");
+        assert!(
+            known < 0.5 && forgotten <= unseen,
+            "{operation}: {known} and {forgotten} unsplit"
+        );
+        assert!(
+            (stamped - remembered - forgotten).abs() < 0.5,
+            "{operation}: {remembered} of {stamped}"
+        );
         // The kernel reads its clock a little after the tracepoint of the issue, and one daemon
         // its own a little after the other when the request completes.
         let [stamped, remembered] = values("device_seconds_sum");

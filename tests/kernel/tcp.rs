@@ -2,7 +2,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use geophone_test_support::exposition::Exposition;
-use geophone_test_support::load::tcp::{Sink, hold_and_send};
+use geophone_test_support::load::tcp::{Sink, hold_and_send, send};
 use geophone_test_support::network::Pair;
 use geophone_test_support::oracle::tcp::Tcp;
 use geophone_test_support::scenario::tcp::{LOSS, connections, refusals, retransmissions};
@@ -188,5 +188,53 @@ fn ended_connections_are_what_they_carried() {
     assert!(
         handshakes > 0.0 && handshakes < ends * elapsed,
         "{handshakes} s of handshakes"
+    );
+}
+
+/// A server's SYN-ACK that was sent again is in the socket's own count, but was sent before
+/// there was a connection.
+#[test]
+fn syn_acks_are_no_segments_of_the_connection() {
+    const CONNECTIONS: usize = 2;
+    let Some(_turn) = turn() else { return };
+    let daemon = geophone(&["tcp"]).start().unwrap();
+    let mut client = daemon.client().unwrap();
+    let pair = Pair::new().and_then(Pair::with_ipv6).unwrap();
+    pair.near.lose_syn_acks().unwrap();
+    let namespaces = [&pair.near, &pair.far];
+    let kernel = Tcp::read(&namespaces).unwrap();
+    let before = client.metrics().unwrap();
+    let listening = || Sink::start(Pair::FAR_V6.into(), CONNECTIONS);
+    let sink = pair.far.within(listening).unwrap();
+    let connect = || send(sink.address(), 1000);
+    pair.near
+        .within(|| (0..CONNECTIONS).try_for_each(|_| connect()))
+        .unwrap();
+    sink.finish().unwrap();
+
+    let gain = |page: &Exposition, metric: &str, labels: &[(&str, &str)]| {
+        let metric = format!("geophone_tcp_{metric}");
+        page.sum(&metric, labels).unwrap() - before.sum(&metric, labels).unwrap()
+    };
+    let after = wait::until("the ends of all connections", PATIENCE, || {
+        let page = client.metrics()?;
+        let closed = gain(&page, "connections_closed_total", &IPV6);
+        Ok((closed >= 2.0 * CONNECTIONS as f64).then_some(page))
+    })
+    .unwrap();
+    let retransmitted = Tcp::read(&namespaces)
+        .unwrap()
+        .since(&kernel, "Tcp.RetransSegs");
+    let syn_ack = [IPV6[0], ("reason", "syn_ack")];
+    let syn_acks = gain(&after, "retransmitted_segments_total", &syn_ack);
+    assert!(
+        syn_acks >= CONNECTIONS as f64,
+        "{syn_acks} SYN-ACKs sent again"
+    );
+    let metric = "connection_retransmitted_segments_total";
+    let of_connections = gain(&after, metric, &IPV6);
+    assert!(
+        (of_connections + syn_acks - retransmitted).abs() < 0.5,
+        "{of_connections} and {syn_acks} SYN-ACKs of {retransmitted}"
     );
 }

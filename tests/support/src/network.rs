@@ -107,9 +107,20 @@ impl Namespace {
     /// Drops `percent` of the arriving TCP packets, at random. They are dropped on the
     /// way in: a drop on the way out would be reported to the sender's TCP.
     pub fn lose(&self, percent: u32) -> Result<()> {
+        self.drop_arriving(&format!(
+            "meta l4proto tcp numgen random mod 100 < {percent}"
+        ))
+    }
+
+    /// Drops every other SYN-ACK that arrives, from the first on.
+    pub fn lose_syn_acks(&self) -> Result<()> {
+        self.drop_arriving("tcp flags & (syn|ack) == (syn|ack) numgen inc mod 2 == 0")
+    }
+
+    fn drop_arriving(&self, which: &str) -> Result<()> {
         let rules = format!(
             "table inet loss {{ chain arriving {{ type filter hook input priority 0; \
-             meta l4proto tcp numgen random mod 100 < {percent} drop; }}; }}"
+             {which} drop; }}; }}"
         );
         run("ip", &["netns", "exec", &self.name, "nft", &rules])
     }

@@ -35,6 +35,7 @@ declare! {
     RQ_FLAGS: u32 = "field request.rq_flags";
     DATA_LEN: u32 = "field request.__data_len";
     BIO: u64 = "field request.bio";
+    DATA: u64 = "field bio.bi_io_vec";
     START_TIME: u64 = "field request.start_time_ns";
     IO_START_TIME: u64 = "field request.io_start_time_ns";
     OP_READ = "enumerator req_op.REQ_OP_READ | req_opf.REQ_OP_READ";
@@ -230,11 +231,12 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     if rq_flags & (1 << flush_seq) != 0 && op != OP_FLUSH.get() {
         return 0;
     }
-    // Request-based device mapper completes a request twice: its data, as the paths complete
-    // it, then the request (dm_end_request()), of which nothing is left. A flush, and a write
-    // that waited for one, still has its bio (blk_flush_restore_request()).
+    // What completes without bytes is no request of its own, but for a write that waited for a
+    // flush. Request-based device mapper completes a request twice: its data, as the paths
+    // complete it, then the request (dm_end_request()), which has lost its bio. And who asks for
+    // a flush alone waits in a write without data for the flush that is sent, which is counted.
     // SAFETY: the request that completes.
-    if bytes == 0 && key.operation < FLUSH_OPERATION && unsafe { A::read(&BIO, request) } == 0 {
+    if bytes == 0 && key.operation < FLUSH_OPERATION && !unsafe { has_data::<A>(request) } {
         return 0;
     }
     if error != 0 {
@@ -258,8 +260,8 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
     if SPLIT.load() != 0 {
         // SAFETY: the request that completes.
         let stamped = unsafe { A::read(&IO_START_TIME, request) };
-        // What carries nothing and is no flush was never issued: the flush it asked for was.
-        // Passthrough requests, among the other operations, are not stamped on any queue.
+        // A write whose flush failed was never issued. Passthrough requests, among the other
+        // operations, are not stamped on any queue.
         let stampable = (bytes != 0 || op == OP_FLUSH.get()) && key.operation != OTHER_OPERATION;
         let issue = issue::time(stamped, address, stampable);
         split(key, start, if issue < start { 0 } else { issue }, now);
@@ -279,6 +281,20 @@ fn completed<A: Access>(context: *mut c_void) -> i32 {
         }
     }
     0
+}
+
+/// Whether a request came with data, of which none may be left.
+///
+/// # Safety
+///
+/// `request` points to a live `struct request`.
+#[inline(always)]
+unsafe fn has_data<A: Access>(request: *const u8) -> bool {
+    // SAFETY: a request that still has its bio has not ended it.
+    unsafe {
+        let bio = A::read(&BIO, request) as *const u8;
+        !bio.is_null() && A::read(&DATA, bio) != 0
+    }
 }
 
 /// This CPU's record of `key`; where it has none, that of `other`.

@@ -52,17 +52,19 @@ pub unsafe fn ended<A: Access>(tcp: *const u8) {
     let family = unsafe { of_socket::<A>(tcp) };
     count(&mut record.closed, family, 1);
 
+    let mut before = 0;
     if let Some(started) = find(tcp)
         && let Some(histogram) = record.duration.get_mut(family)
     {
         // SAFETY: the helper has no preconditions.
         let now = unsafe { bpf_ktime_get_ns() };
         observe_long(histogram, now.wrapping_sub(started.since), schema);
+        before = started.retransmitted;
     }
     // SAFETY: the caller's tcp_sock.
     let (smoothed_rtt, sent, received, segments, retransmitted) = unsafe {
         (
-            A::read(&SMOOTHED_RTT, tcp) >> 3,
+            A::read(&SMOOTHED_RTT, tcp),
             A::read(&BYTES_SENT, tcp).saturating_sub(A::read(&BYTES_RETRANSMITTED, tcp)),
             received::<A>(tcp),
             A::read(&SENT_SEGMENTS, tcp),
@@ -73,12 +75,13 @@ pub unsafe fn ended<A: Access>(tcp: *const u8) {
     count(
         &mut record.retransmitted_segments,
         family,
-        u64::from(retransmitted),
+        u64::from(retransmitted.saturating_sub(before)),
     );
     if smoothed_rtt != 0
         && let Some(histogram) = record.smoothed_rtt.get_mut(family)
     {
-        observe_nanoseconds(histogram, u64::from(smoothed_rtt) * 1_000, schema);
+        // In eighths of a microsecond.
+        observe_nanoseconds(histogram, u64::from(smoothed_rtt) * 125, schema);
     }
     if let Some(histogram) = record.sent.get_mut(family) {
         observe_bytes(histogram, sent, schema);

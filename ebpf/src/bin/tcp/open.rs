@@ -16,6 +16,7 @@ use crate::state::{CLOSE, ESTABLISHED};
 
 declare! {
     SYN_ACK_RTT: u32 = "field tcp_sock.srtt_us";
+    SYN_ACK_RETRANSMITS: u32 = "field tcp_sock.total_retrans";
 }
 
 /// Family by direction.
@@ -116,6 +117,13 @@ pub unsafe fn decided<A: Access>(tcp: *const u8, untracked_direction: usize, new
         observe_nanoseconds(histogram, handshake, SCHEMA.load());
     }
     if let Some(started) = started {
-        started.restart(now);
+        // tcp_create_openreq_child() starts the socket's count with the request's.
+        let before = if direction == PASSIVE {
+            // SAFETY: the caller's tcp_sock.
+            unsafe { A::read(&SYN_ACK_RETRANSMITS, tcp) }
+        } else {
+            0
+        };
+        started.restart(now, before);
     }
 }

@@ -13,10 +13,12 @@ pub struct SocketKey {
     socket: u64,
 }
 
-/// The time in nanoseconds; its lowest bit is the direction.
 #[repr(C)]
 pub struct Start {
+    /// The time in nanoseconds; its lowest bit is the direction.
     since: u64,
+    /// Segments that were retransmitted before there was a socket: the server's SYN-ACKs.
+    retransmitted: u64,
 }
 
 #[btf_map]
@@ -28,15 +30,18 @@ pub struct Started {
     entry: *mut Start,
     pub since: u64,
     pub direction: usize,
+    pub retransmitted: u32,
 }
 
 impl Started {
-    /// Starts the clock again.
+    /// Starts the clock again, at the end of the handshake.
     #[inline(always)]
-    pub fn restart(self, now: u64) {
+    pub fn restart(self, now: u64, retransmitted: u32) {
         // SAFETY: the entry lives while its socket does, and only the one that holds the
         // socket's lock changes its state.
-        unsafe { (*self.entry).since = now & !1 | self.direction as u64 }
+        let entry = unsafe { &mut *self.entry };
+        entry.since = now & !1 | self.direction as u64;
+        entry.retransmitted = retransmitted.into();
     }
 }
 
@@ -50,7 +55,10 @@ pub fn remember(socket: *const u8, now: u64, direction: usize) -> bool {
             SocketKey {
                 socket: socket as u64,
             },
-            Start { since },
+            Start {
+                since,
+                retransmitted: 0,
+            },
             0,
         )
         .is_ok()
@@ -63,11 +71,12 @@ pub fn find(socket: *const u8) -> Option<Started> {
         socket: socket as u64,
     })?;
     // SAFETY: as in restart().
-    let since = unsafe { (*entry).since };
+    let start = unsafe { &*entry };
     Some(Started {
         entry,
-        since: since & !1,
-        direction: (since & 1) as usize,
+        since: start.since & !1,
+        direction: (start.since & 1) as usize,
+        retransmitted: start.retransmitted as u32,
     })
 }
 
