@@ -3,6 +3,8 @@ use std::fs;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::kernel::Mounts;
+
 use super::{Candidate, Candidates, Discover, DiscoverError, Discovered};
 
 /// Groups looked at in one discovery. What is beyond it is in `other`, whatever its name.
@@ -101,16 +103,14 @@ fn descendants(group: &Path) -> Option<u64> {
 
 /// Where cgroup2 is mounted: alone, or beside v1 in the hybrid layout.
 pub(super) fn mount(root: &Path) -> Result<Option<PathBuf>, DiscoverError> {
-    let mountinfo = root.join("proc/self/mountinfo");
-    let text = fs::read_to_string(&mountinfo).map_err(|source| DiscoverError {
-        path: mountinfo.display().to_string(),
+    let path = root.join("proc/self/mounts");
+    let mounts = Mounts::read(&path).map_err(|source| DiscoverError {
+        path: path.display().to_string(),
         remedy: "mount procfs at /proc",
         source,
     })?;
-    Ok(text
-        .lines()
-        .find_map(cgroup2_mount_point)
-        .map(|mount| root.join(mount.strip_prefix('/').unwrap_or(mount))))
+    let mount = mounts.cgroup2;
+    Ok(mount.map(|mount| root.join(mount.trim_start_matches('/'))))
 }
 
 /// Whether a group has none below it: kernfs gives a directory one link for each directory in
@@ -118,12 +118,6 @@ pub(super) fn mount(root: &Path) -> Result<Option<PathBuf>, DiscoverError> {
 /// dozens of files of a group takes many times as long.
 fn is_leaf(directory: &Path) -> bool {
     fs::metadata(directory).is_ok_and(|directory| directory.nlink() == 2)
-}
-
-/// The mount point in a line of mountinfo whose file system is cgroup2 (proc(5)).
-fn cgroup2_mount_point(line: &str) -> Option<&str> {
-    let (mount, file_system) = line.split_once(" - ")?;
-    (file_system.split(' ').next()? == "cgroup2").then(|| mount.split(' ').nth(4))?
 }
 
 #[cfg(test)]
@@ -134,16 +128,6 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn finds_the_hybrid_mount() {
-        let line = "40 31 0:37 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw";
-        assert_eq!(cgroup2_mount_point(line), Some("/sys/fs/cgroup/unified"));
-        assert_eq!(
-            cgroup2_mount_point("40 31 0:37 / /x rw - cgroup cgroup rw,cpu"),
-            None
-        );
-    }
-
     /// A machine with these groups.
     fn machine(groups: &[&[u8]]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
@@ -153,8 +137,8 @@ mod tests {
         }
         fs::create_dir_all(root.path().join("proc/self")).unwrap();
         fs::write(
-            root.path().join("proc/self/mountinfo"),
-            "40 31 0:37 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+            root.path().join("proc/self/mounts"),
+            "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n",
         )
         .unwrap();
         root

@@ -85,9 +85,7 @@ impl Host {
             bpf_jit_enable: number("/proc/sys/net/core/bpf_jit_enable"),
             possible_cpus: cpus::possible().unwrap_or_default(),
             online_cpus: cpus::online().unwrap_or_default(),
-            mounts: text("/proc/self/mounts")
-                .map(|text| Mounts::parse(&text))
-                .unwrap_or_default(),
+            mounts: Mounts::read(Path::new("/proc/self/mounts")).unwrap_or_default(),
             locked_memory: memory_limit().ok(),
             realtime: text("/proc/sys/kernel/version").map(|it| it.contains("PREEMPT_RT")),
         }
@@ -134,7 +132,16 @@ impl fmt::Display for Lockdown {
 }
 
 impl Mounts {
-    /// Reads lines of `/proc/self/mounts`; of several mounts the first counts.
+    /// Reads where file systems are mounted now, by the `mounts` of a process in /proc.
+    ///
+    /// # Errors
+    ///
+    /// procfs is not mounted.
+    pub fn read(path: &Path) -> std::io::Result<Self> {
+        Ok(Self::parse(&fs::read_to_string(path)?))
+    }
+
+    /// Of several mounts the first counts.
     fn parse(text: &str) -> Self {
         let mut mounts = Self::default();
         for line in text.lines() {
@@ -142,7 +149,7 @@ impl Mounts {
             let (Some(path), Some(kind)) = (words.next(), words.next()) else {
                 continue;
             };
-            let path = || path.to_owned();
+            let path = || unescaped(path);
             match kind {
                 "cgroup2" => drop(mounts.cgroup2.get_or_insert_with(path)),
                 "cgroup" => mounts.cgroup1.push(path()),
@@ -154,6 +161,21 @@ impl Mounts {
         }
         mounts
     }
+}
+
+/// A path as it is: the kernel writes white space and backslashes in octal (`mangle()`,
+/// fs/seq_file.c).
+fn unescaped(path: &str) -> String {
+    [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ]
+    .iter()
+    .fold(path.to_owned(), |path, (octal, character)| {
+        path.replace(octal, character)
+    })
 }
 
 /// `kernel.perf_event_paranoid`: who may open performance events without privileges.
@@ -198,12 +220,14 @@ mod tests {
                     cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
                     tracefs /sys/kernel/tracing tracefs rw 0 0\n\
                     tracefs /sys/kernel/debug/tracing tracefs rw 0 0\n\
+                    debugfs /mnt/de\\040bug debugfs rw 0 0\n\
                     odd\n";
         let mounts = Mounts::parse(text);
         assert_eq!(mounts.cgroup2.as_deref(), Some("/sys/fs/cgroup/unified"));
         assert_eq!(mounts.cgroup1, ["/sys/fs/cgroup/cpu"]);
         assert_eq!(mounts.tracefs.as_deref(), Some("/sys/kernel/tracing"));
-        assert_eq!(mounts.debugfs, None);
+        assert_eq!(mounts.debugfs.as_deref(), Some("/mnt/de bug"));
+        assert_eq!(mounts.securityfs, None);
     }
 
     #[test]
