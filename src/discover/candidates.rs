@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::Discovered;
+use super::{Discovered, OTHER};
 
 /// What one discovery has seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,8 +32,9 @@ impl Candidates {
     /// Gives out `limit` places. Who is in `placed`, sorted as [`Chosen`] has it, stays: a
     /// newcomer must not end the series of something that still exists.
     ///
-    /// Of things with the same label one gets a place: two series with the same labels would
-    /// spoil the whole page, and names that are no UTF-8 can become alike.
+    /// Of things with the same label one gets a place, and none that is called as the rest is:
+    /// two series with the same labels would spoil the whole page. Who starts a process may call
+    /// it anything, and names that are no UTF-8 can become alike.
     pub fn choose(self, placed: &[Discovered], limit: usize) -> Chosen {
         let mut things: Vec<_> = self
             .things
@@ -43,7 +45,7 @@ impl Candidates {
             (a_is_new, a.rank, &a.thing).cmp(&(b_is_new, b.rank, &b.thing))
         });
         let mut chosen = Chosen::default();
-        let mut labels = BTreeSet::new();
+        let mut labels = BTreeSet::from([Arc::from(OTHER)]);
         for (_, Candidate { thing, .. }) in things {
             if chosen.things.len() < limit && labels.insert(thing.label.clone()) {
                 chosen.things.push(thing);
@@ -101,6 +103,13 @@ mod tests {
         let chosen = choose(&of, &[thing("a", 2)], 2);
         assert_eq!(chosen.things, [thing("a", 2), thing("b", 3)]);
         assert_eq!(chosen.left_out, [thing("a", 1)].into());
+    }
+
+    #[test]
+    fn what_is_called_as_the_rest_belongs_to_it() {
+        let chosen = choose(&[("a", 1, 0), ("other", 2, 0)], &[], 2);
+        assert_eq!(chosen.things, [thing("a", 1)]);
+        assert_eq!(chosen.left_out, [thing("other", 2)].into());
     }
 
     #[test]

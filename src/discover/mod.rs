@@ -20,6 +20,9 @@ use thiserror::Error;
 use crate::attach;
 use crate::module::Discovery;
 
+/// The label of everything that has no series of its own.
+pub const OTHER: &str = "other";
+
 /// One thing that can have series of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Discovered {
