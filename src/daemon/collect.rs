@@ -38,7 +38,6 @@ pub fn collect(
     let measuring = run_statistics.then(|| Measuring::start(&on)).transpose();
     let _measuring = measuring.map_err(DaemonError::RunStatistics)?;
     let modules = bring_up(loaded)?;
-    let reports = modules.reports.clone();
     // The first sweep creates the keys; the second, at the end, is the one that is printed.
     let pace = Pace {
         min_interval: Duration::ZERO,
@@ -63,6 +62,8 @@ pub fn collect(
     let exposition = Exposition {
         classic_buckets: loaded.config.exposition.classic_buckets,
     };
+    // Libraries may have been found meanwhile.
+    let reports = sweeper.reports();
     let page = page(&snapshot, &reports, format, exposition)?;
     print(&page).map_err(DaemonError::Output)?;
     check_required(&loaded.config, &reports)
