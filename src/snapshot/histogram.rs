@@ -33,17 +33,24 @@ impl Histogram {
         let schema = schema.min(MAX_SCHEMA);
         let per_octave = 1_i32 << schema;
         let last = 1 + (OCTAVES as usize) * (1 << schema);
-        let overflow = slots[SLOTS - 1];
-        let mut buckets: Vec<u64> = slots[2..=last].to_vec();
-        buckets.push(overflow);
         let zero_count = slots[0] + slots[1];
+        let overflow = slots[SLOTS - 1];
+        let edges = &slots[2..=last];
+        let leading = edges.iter().position(|&n| n != 0).unwrap_or(edges.len());
+        let used = if overflow == 0 {
+            edges
+                .iter()
+                .rposition(|&n| n != 0)
+                .map_or(leading, |at| at + 1)
+        } else {
+            edges.len()
+        };
+        let mut buckets = Vec::with_capacity(used - leading + 1);
+        buckets.extend_from_slice(&edges[leading..used]);
+        if overflow != 0 {
+            buckets.push(overflow);
+        }
         let count = zero_count + buckets.iter().sum::<u64>();
-        let leading = buckets.iter().take_while(|&&n| n == 0).count();
-        let used = buckets
-            .iter()
-            .rposition(|&n| n != 0)
-            .map_or(leading, |at| at + 1);
-        let buckets = buckets.get(leading..used).unwrap_or_default().to_vec();
         let offset = if buckets.is_empty() {
             0
         } else {

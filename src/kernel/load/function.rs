@@ -10,8 +10,9 @@ use aya::programs::UProbe;
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
 
 use super::multi::{MultiPrograms, attach_uprobe_multi};
-use super::refusal::{ENOTSUPP, chain, os_error};
+use super::refusal::{chain, os_error};
 use super::{Attach, Program, ProgramState};
+use crate::kernel::sys::ENOTSUPP;
 
 /// A place in a file that programs attach to: every process that maps the file and executes
 /// the place runs them.

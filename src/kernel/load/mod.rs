@@ -21,7 +21,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::AsFd as _;
 
-use aya::maps::Map;
+use aya::maps::{Map, MapData};
 use aya::{Ebpf, EbpfLoader};
 
 use super::declare::{Answers, Declarations};
@@ -327,14 +327,7 @@ fn write_globals(object: &Object<'_>, plan: &Plan, bytes: &mut [u8]) -> Result<(
 fn handles(ebpf: &Ebpf, object: &Object<'_>) -> Result<BTreeMap<String, MapHandle>, LoadError> {
     let mut handles = BTreeMap::new();
     for name in object.map_names() {
-        let Some(map) = ebpf.map(name) else { continue };
-        let (Map::Array(data)
-        | Map::PerCpuArray(data)
-        | Map::HashMap(data)
-        | Map::PerCpuHashMap(data)
-        | Map::LruHashMap(data)
-        | Map::PerCpuLruHashMap(data)) = map
-        else {
+        let Some(data) = ebpf.map(name).and_then(data) else {
             continue;
         };
         let failed = |source: io::Error| MapError {
@@ -346,4 +339,17 @@ fn handles(ebpf: &Ebpf, object: &Object<'_>) -> Result<BTreeMap<String, MapHandl
         handles.insert(name.to_owned(), MapHandle::new(name, fd)?);
     }
     Ok(handles)
+}
+
+/// The map itself, of the kinds that are read and written here.
+fn data(map: &Map) -> Option<&MapData> {
+    match map {
+        Map::Array(data)
+        | Map::PerCpuArray(data)
+        | Map::HashMap(data)
+        | Map::PerCpuHashMap(data)
+        | Map::LruHashMap(data)
+        | Map::PerCpuLruHashMap(data) => Some(data),
+        _ => None,
+    }
 }

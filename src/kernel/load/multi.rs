@@ -4,11 +4,10 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use aya::Ebpf;
-use aya::maps::{Map, MapData};
 use aya_obj::Object;
 use aya_obj::generated::bpf_insn;
 
-use super::Place;
+use super::{Place, data};
 use crate::kernel::sys::uprobe::{attach, load};
 
 /// The programs of an object, ready to be loaded so that one link attaches them to many
@@ -80,16 +79,4 @@ fn bytes(instruction: bpf_insn) -> [u8; 8] {
         c,
         d,
     ]
-}
-
-fn data(map: &Map) -> Option<&MapData> {
-    match map {
-        Map::Array(data)
-        | Map::PerCpuArray(data)
-        | Map::HashMap(data)
-        | Map::PerCpuHashMap(data)
-        | Map::LruHashMap(data)
-        | Map::PerCpuLruHashMap(data) => Some(data),
-        _ => None,
-    }
 }

@@ -7,12 +7,10 @@ use aya::programs::ProgramError;
 use super::{Alternative, Attach};
 use crate::kernel::capabilities::missing_capabilities;
 use crate::kernel::host::Lockdown;
+use crate::kernel::sys::ENOTSUPP;
 
 /// Lines of a verifier's log that go into a reason; the end is where it says what it minds.
 const LOG_LINES: usize = 4;
-
-/// The kernel's own number for "not supported", which user space has no name for.
-pub(super) const ENOTSUPP: i32 = 524;
 
 /// Why an alternative was not taken.
 #[derive(Debug)]

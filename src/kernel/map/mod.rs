@@ -19,7 +19,7 @@ use super::cpus;
 use entries::Shape;
 use kind::{ARRAY, PERCPU_ARRAY};
 
-use super::sys::{ANY, Cursor, MapFd, NO_EXIST, map_info};
+use super::sys::{ANY, Cursor, ENOTSUPP, MapFd, NO_EXIST, map_info};
 
 /// How often, and how far apart, to ask for memory that the kernel is about to have.
 const REFILL_TRIES: u32 = 20;
@@ -29,8 +29,8 @@ const REFILL_PAUSE: Duration = Duration::from_millis(1);
 /// that memory stays bounded on machines of many CPUs.
 const CHUNK: usize = 256 * 1024;
 
-/// The kernel's own number for "not supported", which user space has no name for.
-const ENOTSUPP: i32 = 524;
+/// `BPF_F_NO_PREALLOC` of include/uapi/linux/bpf.h.
+const NO_PREALLOC: u32 = 1;
 
 /// A map of a loaded module.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub struct MapHandle {
     shape: Shape,
     max_entries: u32,
     array: bool,
+    grows: bool,
     /// Set once the kernel has refused a batch: hash maps have it since 5.6, per-CPU arrays
     /// since 5.13.
     no_batch: AtomicBool,
@@ -106,6 +107,7 @@ impl MapHandle {
             shape,
             max_entries: info.max_entries,
             array: matches!(info.map_type, ARRAY | PERCPU_ARRAY),
+            grows: info.map_flags & NO_PREALLOC != 0,
             no_batch: AtomicBool::new(false),
         })
     }
@@ -158,6 +160,11 @@ impl MapHandle {
     /// Whether every index is an entry, always.
     pub fn is_array(&self) -> bool {
         self.array
+    }
+
+    /// Whether memory is allocated as entries are made, and not for all of them at once.
+    pub fn grows(&self) -> bool {
+        self.grows
     }
 
     /// Kernel memory in bytes, as `/proc/self/fdinfo` accounts for the map.

@@ -20,6 +20,9 @@ const ENABLE_STATS: u32 = 32;
 /// `BPF_STATS_RUN_TIME`
 const STATS_RUN_TIME: u32 = 0;
 
+/// The kernel's own number for "not supported", which user space has no name for.
+pub const ENOTSUPP: i32 = 524;
+
 /// Create or overwrite an element (`BPF_ANY`).
 pub const ANY: u64 = 0;
 /// Create an element, and fail where it exists (`BPF_NOEXIST`).
