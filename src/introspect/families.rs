@@ -54,7 +54,7 @@ impl Families {
         {
             Some(family) => family.series.push(series),
             None => self.families.push(Family {
-                descriptor: Arc::new(metric.descriptor()),
+                descriptor: metric.descriptor(),
                 series: vec![series],
             }),
         }

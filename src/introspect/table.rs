@@ -1,3 +1,5 @@
+use std::sync::{Arc, OnceLock};
+
 use crate::snapshot::{Descriptor, Kind, OtlpName, Stability, Unit};
 
 /// One of Geophone's own metrics.
@@ -10,10 +12,17 @@ pub struct Own {
     pub help: &'static str,
     /// OpenTelemetry's name and UCUM unit.
     pub otlp: (&'static str, &'static str),
+    /// Made when it is first asked for.
+    descriptor: OnceLock<Arc<Descriptor>>,
 }
 
 impl Own {
-    pub fn descriptor(&self) -> Descriptor {
+    /// The one that all snapshots share.
+    pub fn descriptor(&self) -> Arc<Descriptor> {
+        Arc::clone(self.descriptor.get_or_init(|| Arc::new(self.describe())))
+    }
+
+    pub fn describe(&self) -> Descriptor {
         Descriptor {
             name: self.name.to_owned(),
             help: self.help.to_owned(),
@@ -42,6 +51,7 @@ macro_rules! own {
                 labels: &$labels,
                 help: $help,
                 otlp: $otlp,
+                descriptor: OnceLock::new(),
             };
         )+
 
@@ -55,16 +65,16 @@ own! {
         ("geophone.build", "1") "The build of this daemon.";
     MODULE_STATE: Gauge None "geophone_module_state" ["module", "state"]
         ("geophone.module.state", "1")
-        "1 for the state the module is in: active (every program attached), degraded (some are), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs) or disabled.";
+        "1 for the state the module is in: active (every program attached), waiting (for a library that it attaches to), degraded (some programs are attached), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs) or disabled.";
     PROGRAM_ATTACHED: Gauge None "geophone_program_attached" ["module", "program", "hook"]
         ("geophone.program.attached", "1")
-        "1 while the program is attached; hook says how, and is empty for one that is not.";
+        "1 while the program is attached; hook says where to, and is empty for one that could not be loaded.";
     PROGRAM_RUN_SECONDS: Counter Seconds "geophone_program_sampled_run_seconds_total" ["module", "program"]
         ("geophone.program.sampled_run_time", "s")
-        "Time the program ran, of the time in which run statistics were on (geophone_run_statistics_seconds_total).";
+        "Time the program ran while the kernel measured it, whoever asked for that; divided by geophone_program_sampled_runs_total it is the time of a run.";
     PROGRAM_RUNS: Counter None "geophone_program_sampled_runs_total" ["module", "program"]
         ("geophone.program.sampled_runs", "{run}")
-        "Runs of the program in the time in which run statistics were on (geophone_run_statistics_seconds_total).";
+        "Runs of the program while the kernel measured them, whoever asked for that.";
     PROGRAM_MISSED: Counter None "geophone_program_missed_runs_total" ["module", "program"]
         ("geophone.program.missed_runs", "{run}")
         "Runs that the kernel skipped because the program was already running on that CPU. Each is an event that was not counted.";
@@ -73,13 +83,13 @@ own! {
         "Time for which Geophone had the kernel's run statistics switched on, to sample what its programs cost.";
     MAP_ENTRIES: Gauge None "geophone_map_entries" ["module", "map"]
         ("geophone.map.entries", "{entry}")
-        "Entries in the map at the last sweep. An array always has as many as it has room for. Missing for a hash map of more than 2 MiB of keys and values that no metric is read from: to count its entries would take long.";
+        "Entries in the map at the last sweep; of a map that no metric is read from, at the sweep before. An array always has as many as it has room for. Missing for a hash map of more than 2 MiB of keys and values that no metric is read from: to count its entries would take long.";
     MAP_CAPACITY: Gauge None "geophone_map_capacity" ["module", "map"]
         ("geophone.map.capacity", "{entry}")
         "Entries the map has room for.";
     MAP_BYTES: Gauge Bytes "geophone_map_bytes" ["module", "map"]
         ("geophone.map.memory", "By")
-        "Kernel memory the map takes with the entries it has now, as the kernel accounts it.";
+        "Kernel memory the map takes, as the kernel accounts it: with the entries it has now, before 6.4 with all it has room for.";
     MODULE_SWEPT: Gauge None "geophone_module_sweep_success" ["module"]
         ("geophone.module.sweep.success", "1")
         "1 if the module was read in this sweep; 0 if it was late or could not be read, and its metrics are missing here.";

@@ -2,11 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::discover::Discovered;
+use crate::discover::{Discovered, OTHER};
 use crate::kernel::{MapError, MapHandle};
-
-/// The text of the series that holds what has no series of its own.
-pub const OTHER: &str = "other";
 
 /// The keys of one map: user space creates and deletes its entries, the probe looks them up.
 #[derive(Debug)]

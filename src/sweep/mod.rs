@@ -13,6 +13,7 @@ mod sweepable;
 mod sweeper;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use report::{ModuleReport, ModuleState, ProgramReport};
 pub use running::RunningModule;

@@ -1,17 +1,19 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::keyring::{Keyring, Meaning};
 use super::metric::BoundMetric;
 use super::population::Population;
 use super::report::ModuleReport;
 use super::sweepable::{Buffers, Sweepable};
+use super::usage::Usage;
 use crate::attach::{Attacher, Status};
 use crate::introspect::{
-    DISCOVERY_ERRORS, FOLDED, Families, MAP_BYTES, MAP_CAPACITY, MAP_ENTRIES, PROGRAM_ATTACHED,
-    PROGRAM_MISSED, PROGRAM_RUN_SECONDS, PROGRAM_RUNS,
+    DISCOVERY_ERRORS, FOLDED, Families, PROGRAM_ATTACHED, PROGRAM_MISSED, PROGRAM_RUN_SECONDS,
+    PROGRAM_RUNS,
 };
 use crate::kernel::{Attached, Entry, MapError, Module, Program};
 use crate::snapshot::Family;
@@ -23,8 +25,9 @@ pub struct RunningModule {
     pub(super) since: SystemTime,
     pub(super) populations: Vec<Population>,
     pub(super) maps: Vec<SweptMap>,
-    /// Other maps that are not too large, and how many entries each had at the last sweep.
-    pub(super) counted: Vec<(String, Option<usize>)>,
+    pub(super) usage: Usage,
+    /// Maps that the settings switch off: there is nothing in them.
+    pub(super) unwanted: BTreeSet<String>,
     /// Labels of the possible CPUs.
     pub(super) cpus: Vec<Arc<str>>,
     /// The complaint of the last sweep: said once, not at every sweep.
@@ -40,8 +43,6 @@ pub(super) struct SweptMap {
     pub name: String,
     pub keyring: Option<Keyring>,
     pub metrics: Vec<BoundMetric>,
-    /// Entries at the last sweep.
-    pub entries: usize,
     /// For each metric the programs that must be at a function of some library for it to be
     /// exported.
     pub at_library: Vec<Vec<String>>,
@@ -56,33 +57,26 @@ impl Sweepable for RunningModule {
         let mut complaints = self.follow_populations(now);
         let mut families = Some(Vec::new());
         for map in &mut self.maps {
+            let fed = map.fed(&self.status);
+            if !fed.contains(&true) {
+                self.usage.read(&map.name, None);
+                continue;
+            }
             match map.read(&self.module, self.since, &self.cpus, buffers) {
-                Ok(()) => {
-                    let is_fed = |programs: &Vec<String>| {
-                        programs.iter().all(|it| self.status.is_attached(it))
-                    };
-                    let metrics = map.metrics.iter_mut().zip(&map.at_library);
+                Ok(entries) => {
+                    self.usage.read(&map.name, Some(entries));
+                    let metrics = map.metrics.iter_mut().zip(fed);
                     // All are collected, so that none keeps this sweep's series for the next.
-                    let read =
-                        metrics.map(|(metric, programs)| (metric.family(), is_fed(programs)));
+                    let read = metrics.map(|(metric, is_fed)| (metric.family(), is_fed));
                     let read = read.filter_map(|(family, is_fed)| is_fed.then_some(family));
                     if let Some(families) = &mut families {
                         families.extend(read);
                     }
                 }
                 Err(error) => {
+                    self.usage.read(&map.name, None);
                     complaints.push(error.to_string());
                     families = None;
-                }
-            }
-        }
-        for (name, count) in &mut self.counted {
-            let map = self.module.maps.get(name);
-            match map.map(|map| map.count(&mut buffers.entries)).transpose() {
-                Ok(entries) => *count = entries,
-                Err(error) => {
-                    complaints.push(error.to_string());
-                    *count = None;
                 }
             }
         }
@@ -110,6 +104,18 @@ impl Sweepable for RunningModule {
         Some(report)
     }
 
+    fn tally(&mut self, buffers: &mut Buffers) {
+        let is_other = |name: &str| {
+            let mut swept = self.maps.iter();
+            !self.unwanted.contains(name) && swept.all(|map| map.name != name)
+        };
+        let maps = &self.module.maps;
+        let refused = self.usage.tally(maps, is_other, &mut buffers.entries);
+        if !refused.is_empty() {
+            debug!(module = %self.report.name, reason = %refused.join("; "), "maps not counted");
+        }
+    }
+
     fn introspect(&self, families: &mut Families) {
         let module = self.report.name.as_str();
         for (program, report) in self.module.programs.iter().zip(&self.report.programs) {
@@ -131,19 +137,7 @@ impl Sweepable for RunningModule {
                 families.counter(&PROGRAM_MISSED, &labels, missed);
             }
         }
-        for (name, map) in &self.module.maps {
-            let mut swept = self.maps.iter().map(|map| (&map.name, Some(map.entries)));
-            let mut counted = self.counted.iter().map(|(map, entries)| (map, *entries));
-            let entries = swept.find(|(map, _)| *map == name);
-            let entries = entries.or_else(|| counted.find(|(map, _)| *map == name));
-            if let Some(entries) = entries.and_then(|(_, entries)| entries) {
-                families.gauge(&MAP_ENTRIES, &[module, name], entries as f64);
-            }
-            families.gauge(&MAP_CAPACITY, &[module, name], f64::from(map.max_entries()));
-            if let Ok(bytes) = map.memory() {
-                families.gauge(&MAP_BYTES, &[module, name], bytes as f64);
-            }
-        }
+        self.usage.introspect(module, &self.module.maps, families);
         for map in &self.maps {
             let Some(keyring) = &map.keyring else {
                 continue;
@@ -211,26 +205,30 @@ impl RunningModule {
 }
 
 impl SweptMap {
+    /// Whether each metric's programs are where they get something to measure.
+    fn fed(&self, status: &Status) -> Vec<bool> {
+        let is_fed = |programs: &Vec<String>| programs.iter().all(|it| status.is_attached(it));
+        self.at_library.iter().map(is_fed).collect()
+    }
+
+    /// Collects the series of all its metrics. Gives the number of entries.
     fn read(
         &mut self,
         module: &Module,
         since: SystemTime,
         cpus: &[Arc<str>],
         Buffers { entries, cells }: &mut Buffers,
-    ) -> Result<(), MapError> {
+    ) -> Result<usize, MapError> {
         let Some(handle) = module.maps.get(&self.name) else {
-            return Ok(());
+            return Ok(0);
         };
         let Self {
-            keyring,
-            metrics,
-            entries: count,
-            ..
+            keyring, metrics, ..
         } = self;
-        *count = 0;
+        let mut count = 0;
         metrics.iter_mut().for_each(BoundMetric::begin);
         handle.read_each(entries, |entry| {
-            *count += 1;
+            count += 1;
             let meaning = match keyring {
                 Some(keyring) => keyring.meaning(entry.key),
                 None => Some(Meaning {
@@ -242,7 +240,8 @@ impl SweptMap {
             if let Some(meaning) = meaning {
                 collect(metrics, &meaning, &entry, cpus, cells);
             }
-        })
+        })?;
+        Ok(count)
     }
 }
 

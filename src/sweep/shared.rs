@@ -26,6 +26,10 @@ pub(super) struct Shared {
     /// Of every module, running or not, in the order of exposition.
     reports: Mutex<Vec<ModuleReport>>,
     extra: Extra,
+    /// Held while a snapshot is put together and given out: so no counter of a snapshot is less
+    /// than in one that was given out before. Not the state's, which every scrape takes: `extra`
+    /// reads files.
+    assembly: Mutex<()>,
 }
 
 impl Shared {
@@ -38,6 +42,7 @@ impl Shared {
             since: SystemTime::now(),
             reports: Mutex::new(reports),
             extra,
+            assembly: Mutex::default(),
         }
     }
 
@@ -82,8 +87,8 @@ impl Shared {
     /// The last sweep if it is a later one than number `seen`; if not, what the one that
     /// runs has read so far.
     pub fn newer_or_partial(&self, seen: u64) -> Arc<Snapshot> {
-        // Assembled under the lock, as whole snapshots are: so no counter of a snapshot is
-        // less than in one that was given out before.
+        let _assembly = self.assembly();
+        let extra = (self.extra)();
         let mut state = self.state();
         if let Some((_, last)) = &state.last
             && *self.sweeps.borrow() > seen
@@ -95,7 +100,12 @@ impl Shared {
             Some(progress) => (progress.taken, &progress.done[..]),
             None => (SystemTime::now(), &[][..]),
         };
-        Arc::new(self.assemble(taken, done, Families::new(self.since), state.partial))
+        let own = Families::new(self.since);
+        Arc::new(self.assemble(taken, done, own, extra, state.partial))
+    }
+
+    fn assembly(&self) -> MutexGuard<'_, ()> {
+        self.assembly.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sweeps until it shall stop, when someone asks and at every interval.
@@ -123,7 +133,7 @@ impl Shared {
         state.running = Some(Progress::new(taken));
         drop(state);
         let mut own = Families::new(self.since);
-        for module in modules {
+        for module in &mut *modules {
             let swept = read(module, taken, buffers, &mut own);
             self.take_news(module);
             let mut state = self.state();
@@ -136,12 +146,23 @@ impl Shared {
         }
         own.gauge(&SWEEP_SECONDS, &[], started.elapsed().as_secs_f64());
         own.counter(&SWEEPS, &[], *self.sweeps.borrow() + 1);
+        self.publish(taken, own);
+        for module in modules {
+            module.tally(buffers);
+        }
+        !self.state().stopping
+    }
+
+    /// Ends the sweep that runs.
+    fn publish(&self, taken: SystemTime, own: Families) {
+        let _assembly = self.assembly();
+        let extra = (self.extra)();
         let mut state = self.state();
         let done = state.running.take().map(|progress| progress.done);
-        let snapshot = self.assemble(taken, &done.unwrap_or_default(), own, state.partial);
+        let done = done.unwrap_or_default();
+        let snapshot = self.assemble(taken, &done, own, extra, state.partial);
         state.last = Some((Instant::now(), Arc::new(snapshot)));
         self.sweeps.send_modify(|sweeps| *sweeps += 1);
-        !state.stopping
     }
 
     fn take_news<M: Sweepable>(&self, module: &mut M) {
@@ -169,7 +190,14 @@ impl Shared {
         }
     }
 
-    fn assemble(&self, taken: SystemTime, done: &[Swept], own: Families, partial: u64) -> Snapshot {
+    fn assemble(
+        &self,
+        taken: SystemTime,
+        done: &[Swept],
+        own: Families,
+        extra: Vec<Arc<Family>>,
+        partial: u64,
+    ) -> Snapshot {
         let read = done.iter().filter_map(|swept| swept.families.as_ref());
         let mut families: Vec<Arc<Family>> = read.flatten().cloned().collect();
         let mut late = Vec::new();
@@ -199,7 +227,7 @@ impl Shared {
         states.gauge(&SWEEP_TIMESTAMP, &[], since_epoch.as_secs_f64());
         families.extend(states.finish());
         families.extend(own.finish());
-        families.extend((self.extra)());
+        families.extend(extra);
         Snapshot {
             taken,
             families,
@@ -208,8 +236,8 @@ impl Shared {
     }
 }
 
-/// Reads one module and what it says of itself. Where panics unwind, one costs that module
-/// this sweep, and no other module anything.
+/// Reads one module and what it says of itself. A panic costs that module this sweep, and no
+/// other module anything, in builds whose panics unwind; the release build aborts.
 fn read<M: Sweepable>(
     module: &mut M,
     taken: SystemTime,

@@ -12,16 +12,14 @@ use super::plan::{limit, plan};
 use super::population::Population;
 use super::report::ModuleReport;
 use super::running::{RunningModule, SweptMap};
+use super::sweepable::{Buffers, Sweepable as _};
+use super::usage::Usage;
 use crate::attach::{Attacher, Status};
 use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
 use crate::kernel::{self, LoadError, Loader, MapError, MapHandle};
 use crate::module::{Discovery, Key, KeySource, Manifest, MapKind, Metric, Module};
-
-/// Largest hash map, in bytes of keys and values, whose entries are counted at every sweep
-/// though no metric is read from it: to count them is to copy them, at some 0.3 us each.
-const MAX_COUNTED: usize = 2 << 20;
 
 /// Why a module does not run at all.
 #[derive(Debug, Error)]
@@ -111,27 +109,30 @@ pub fn start<'a>(
         )
     });
     maps.retain(|map| !map.metrics.is_empty());
-    let others = loaded.maps.iter();
-    let others = others.filter(|(name, _)| maps.iter().all(|map| map.name != **name));
-    let others = others.filter(|(_, map)| map.is_array() || map.full_size() <= MAX_COUNTED);
-    let counted = others.map(|(name, _)| (name.clone(), None)).collect();
-    Ok(RunningModule {
+    let unwanted = manifest.maps.iter();
+    let unwanted = unwanted.filter(|map| !settings.wants(map.when.as_deref()));
+    let unwanted = unwanted.map(|map| map.name.clone()).collect();
+    let mut running = RunningModule {
         report: ModuleReport::of(
             &manifest.name,
             &manifest.summary,
             &loaded.programs,
             &binder.status,
         ),
+        usage: Usage::new(&loaded.maps),
         module: loaded,
         since,
         populations,
         maps,
-        counted,
+        unwanted,
         cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
         complaint: String::new(),
         status: binder.status.clone(),
         attacher,
-    })
+    };
+    // The first sweep shall tell what there is, too.
+    running.tally(&mut Buffers::default());
+    Ok(running)
 }
 
 /// Creates the entries of `other`, and of all that exists now: the first events shall find
@@ -269,7 +270,6 @@ impl Binder<'_> {
                 name: map.name.clone(),
                 keyring,
                 metrics: metrics.collect::<Result<_, _>>()?,
-                entries: 0,
                 at_library: Vec::new(),
             });
         }

@@ -15,6 +15,9 @@ pub trait Sweepable: Send {
     /// from `now`.
     fn sweep(&mut self, now: SystemTime, buffers: &mut Buffers) -> Option<Vec<Arc<Family>>>;
 
+    /// Looks at what a later sweep tells and nobody waits for: called when the snapshot is out.
+    fn tally(&mut self, buffers: &mut Buffers);
+
     /// What has become of it, if it is otherwise than at the last sweep.
     fn news(&mut self) -> Option<ModuleReport>;
 

@@ -35,6 +35,8 @@ impl Sweepable for Fake<Work> {
         None
     }
 
+    fn tally(&mut self, _: &mut Buffers) {}
+
     fn introspect(&self, _: &mut Families) {}
 }
 
