@@ -59,7 +59,14 @@ fn execute(command: &Command, loaded: &Loaded) -> u8 {
                 } => daemon::collect(loaded, duration, format, run_statistics, counts),
                 _ => daemon::run(loaded, counts),
             };
-            result.map_or_else(|error| failure(&error), |()| EXIT_OK)
+            // Where the log goes, the last word goes too.
+            result.map_or_else(
+                |error| {
+                    tracing::error!("{error}");
+                    EXIT_FAILURE
+                },
+                |()| EXIT_OK,
+            )
         }
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn top() -> String {
     entry(
         &mut out,
         "-V, --version",
-        "Print version, revision, compiler and platform",
+        "Print version, compiler and platform",
     );
     out.push_str(
         "\nExit status: 0 if all went well, 1 if something failed while running, 2 for mistakes in\nthe configuration or on the command line.\n",

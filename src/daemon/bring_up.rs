@@ -5,7 +5,7 @@ use crate::config::{Config, Enabled, Loaded, ModuleConfig};
 use crate::kernel::btf::BtfError;
 use crate::kernel::{KernelBtf, Loader, missing_capabilities, release_memory};
 use crate::module::{Catalogue, Module};
-use crate::sweep::{ModuleReport, ModuleState, RunningModule, start};
+use crate::sweep::{ModuleReport, ModuleState, RunningModule, foresee, start};
 
 use super::DaemonError;
 
@@ -128,6 +128,26 @@ fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
     modules
 }
 
+/// Reports on every module without loading any, for who has no right to.
+pub fn foresee_all(loaded: &Loaded) -> Vec<ModuleReport> {
+    let Loaded {
+        config, catalogue, ..
+    } = loaded;
+    let kernel = match KernelBtf::open(config.btf.as_deref()) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            let (state, reason) = (ModuleState::Unsupported, error.to_string());
+            return without_loader(config, catalogue, state, &reason).reports;
+        }
+    };
+    let report = |module: &Module| match settings(config, module) {
+        None => disabled(module),
+        Some(settings) => foresee(module, settings, &kernel)
+            .unwrap_or_else(|error| idle(module, ModuleState::Failed, error.to_string())),
+    };
+    catalogue.iter().map(|module| report(module)).collect()
+}
+
 fn without_loader(
     config: &Config,
     catalogue: &Catalogue,
@@ -194,6 +214,7 @@ fn log(report: &ModuleReport, required: bool) {
             error!(module = %name, %state, %programs, %hooks, %reason, "module required, but not active");
         }
         ModuleState::Unsupported => info!(module = %name, %state, %reason, "module unsupported"),
+        ModuleState::Failed if of == 0 => warn!(module = %name, %state, %reason, "module failed"),
         _ => warn!(module = %name, %state, %programs, %hooks, %reason, "module not fully active"),
     }
     for program in report.programs.iter().filter(|program| program.fell_back) {

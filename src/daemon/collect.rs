@@ -1,12 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::info;
+
 use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges, check_required};
 use super::run::extra;
 use super::statistics::{Measuring, OnTime};
 use crate::attach::Watcher;
-use crate::cli::{CollectFormat, complain, print};
+use crate::cli::{CollectFormat, print};
 use crate::config::Loaded;
 use crate::export::json;
 use crate::export::prometheus::{Escaping, Exposition, Format, encode};
@@ -49,10 +51,7 @@ pub fn collect(
     let _watcher =
         Watcher::start(modules.attachers, sweeper.asker()).map_err(DaemonError::Runtime)?;
     if duration > Duration::from_secs(1) {
-        complain(format_args!(
-            "collecting for {}",
-            humantime::format_duration(duration)
-        ));
+        info!(time = %humantime::format_duration(duration), "collecting");
     }
     let snapshot = runtime.block_on(async {
         sweeper.snapshot(None).await;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::bring_up::bring_up;
+use super::bring_up::{bring_up, foresee_all};
 use crate::config::Loaded;
 use crate::kernel::{Feature, Host, Standing, missing_capabilities};
 use crate::sweep::{ModuleReport, ModuleState};
@@ -13,6 +13,7 @@ use crate::sweep::{ModuleReport, ModuleState};
 pub struct Diagnosis {
     pub version: &'static str,
     pub host: Vec<Feature>,
+    /// Where they were not tried, what the kernel's type information tells of each.
     pub modules: Vec<ModuleReport>,
     /// Why the modules were not tried; empty if they were.
     pub not_tried: String,
@@ -30,7 +31,7 @@ pub fn diagnose(loaded: &Loaded) -> Diagnosis {
     } else {
         let missing = missing.join(" and ");
         (
-            Vec::new(),
+            foresee_all(loaded),
             format!("missing {missing}: run it as root (sudo geophone doctor)"),
         )
     };
@@ -72,10 +73,10 @@ impl fmt::Display for Diagnosis {
         }
         for report in &self.modules {
             let (attached, of) = report.attached();
-            let programs = if of == 0 {
-                String::new()
-            } else {
-                format!("{attached} of {of} programs attach")
+            let programs = match report.state {
+                _ if of == 0 => String::new(),
+                ModuleState::Untried => format!("{of} programs"),
+                _ => format!("{attached} of {of} programs attach"),
             };
             writeln!(f, "  {:<12} {:<18} {programs}", report.state, report.name)?;
             if report.programs.is_empty() && !report.reason.is_empty() {

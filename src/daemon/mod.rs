@@ -24,3 +24,31 @@ pub fn own_metrics() -> Vec<Descriptor> {
         .chain(crate::http::descriptors())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Kind, Unit};
+
+    /// As of the metrics of modules, but for those of the process, which both worlds have names
+    /// for.
+    #[test]
+    fn own_metrics_are_called_the_same_over_otlp() {
+        for metric in own_metrics() {
+            let Descriptor {
+                name,
+                kind,
+                unit,
+                otlp,
+                ..
+            } = &metric;
+            if *kind == Kind::Info || name.starts_with("process_") {
+                continue;
+            }
+            assert_eq!(otlp.in_prometheus(*kind, *unit), *name);
+            // A gauge of unit 1 would be translated to a ratio.
+            let is_count = *kind == Kind::Gauge && *unit == Unit::None;
+            assert!(!is_count || otlp.unit.starts_with('{'), "{name}");
+        }
+    }
+}

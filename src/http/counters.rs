@@ -201,14 +201,14 @@ pub fn descriptors() -> [Descriptor; 4] {
             Kind::Counter,
             &["handler", "code"],
             "{request}",
-            "HTTP requests answered, by handler and status code.",
+            "HTTP requests answered until the sweep that this page shows, by handler and status code.",
         ),
         describe(
             "requests_in_flight",
             Kind::Gauge,
             &[],
             "{request}",
-            "Scrapes being served, this one included.",
+            "Scrapes being served when the sweep that this page shows ended.",
         ),
         describe(
             "connections_refused_total",

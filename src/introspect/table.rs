@@ -64,13 +64,13 @@ own! {
     BUILD_INFO: Info None "geophone_build_info" ["version", "revision", "rustc", "arch"]
         ("geophone.build", "1") "The build of this daemon.";
     MODULE_STATE: Gauge None "geophone_module_state" ["module", "state"]
-        ("geophone.module.state", "1")
+        ("geophone.module.state", "{module}")
         "1 for the state the module is in: active (every program attached), waiting (for a library that it attaches to), degraded (some programs are attached), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs) or disabled.";
     PROGRAM_ATTACHED: Gauge None "geophone_program_attached" ["module", "program", "hook"]
-        ("geophone.program.attached", "1")
+        ("geophone.program.attached", "{program}")
         "1 while the program is attached; hook says where to, and is empty for one that could not be loaded.";
     PROGRAM_RUN_SECONDS: Counter Seconds "geophone_program_sampled_run_seconds_total" ["module", "program"]
-        ("geophone.program.sampled_run_time", "s")
+        ("geophone.program.sampled_run", "s")
         "Time the program ran while the kernel measured it, whoever asked for that; divided by geophone_program_sampled_runs_total it is the time of a run.";
     PROGRAM_RUNS: Counter None "geophone_program_sampled_runs_total" ["module", "program"]
         ("geophone.program.sampled_runs", "{run}")
@@ -79,7 +79,7 @@ own! {
         ("geophone.program.missed_runs", "{run}")
         "Runs that the kernel skipped because the program was already running on that CPU. Each is an event that was not counted.";
     RUN_STATISTICS_SECONDS: Counter Seconds "geophone_run_statistics_seconds_total" []
-        ("geophone.run_statistics.time", "s")
+        ("geophone.run_statistics", "s")
         "Time for which Geophone had the kernel's run statistics switched on, to sample what its programs cost.";
     MAP_ENTRIES: Gauge None "geophone_map_entries" ["module", "map"]
         ("geophone.map.entries", "{entry}")
@@ -88,10 +88,10 @@ own! {
         ("geophone.map.capacity", "{entry}")
         "Entries the map has room for.";
     MAP_BYTES: Gauge Bytes "geophone_map_bytes" ["module", "map"]
-        ("geophone.map.memory", "By")
+        ("geophone.map", "By")
         "Kernel memory the map takes, as the kernel accounts it: with the entries it has now, before 6.4 with all it has room for.";
     MODULE_SWEPT: Gauge None "geophone_module_sweep_success" ["module"]
-        ("geophone.module.sweep.success", "1")
+        ("geophone.module.sweep.success", "{module}")
         "1 if the module was read in this sweep; 0 if it was late or could not be read, and its metrics are missing here.";
     MODULE_SWEEP_SECONDS: Gauge Seconds "geophone_module_sweep_duration_seconds" ["module"]
         ("geophone.module.sweep.duration", "s")
@@ -100,7 +100,7 @@ own! {
         ("geophone.sweep.duration", "s")
         "How long this sweep took.";
     SWEEP_TIMESTAMP: Gauge Seconds "geophone_sweep_timestamp_seconds" []
-        ("geophone.sweep.time", "s")
+        ("geophone.sweep.timestamp", "s")
         "When this sweep began, in Unix time.";
     SWEEPS: Counter None "geophone_sweeps_total" []
         ("geophone.sweeps", "{sweep}")

@@ -180,7 +180,14 @@ impl Host {
 
     fn statistics(&self) -> Feature {
         match self.bpf_stats_enabled {
-            Some(0) => fine("BPF run-time statistics", "off unless asked for".to_owned()),
+            Some(0) if self.holds("CAP_SYS_ADMIN") => {
+                fine("BPF run-time statistics", "off unless asked for".to_owned())
+            }
+            Some(0) => limited(
+                "BPF run-time statistics",
+                "off",
+                "what the programs cost cannot be measured without CAP_SYS_ADMIN",
+            ),
             Some(_) => limited(
                 "BPF run-time statistics",
                 "on",
@@ -191,11 +198,25 @@ impl Host {
         }
     }
 
+    /// Debian's and others' level 3 asks for more than the kernel's own 2.
     fn paranoia(&self) -> Feature {
-        let level = self
-            .perf_event_paranoid
-            .map_or("unknown".to_owned(), |it| it.to_string());
-        fine("perf_event_paranoid", level)
+        let name = "perf_event_paranoid";
+        match self.perf_event_paranoid {
+            Some(level) if level > 2 && !self.holds("CAP_SYS_ADMIN") => limited(
+                name,
+                &level.to_string(),
+                "performance events take CAP_SYS_ADMIN: without, tracepoint programs cannot \
+                 attach, nor before kernel 6.6 those at functions of libraries: \
+                 sysctl kernel.perf_event_paranoid=2",
+            ),
+            Some(level) => fine(name, level.to_string()),
+            None => fine(name, "unknown".to_owned()),
+        }
+    }
+
+    fn holds(&self, capability: &str) -> bool {
+        let mut held = self.capabilities.iter();
+        held.any(|it| it.name == capability && it.effective)
     }
 
     fn memory(&self) -> Feature {
@@ -248,6 +269,27 @@ mod tests {
             let feature = features.iter().find(|it| it.name == name).unwrap();
             assert_ne!(feature.standing, Standing::Fine, "{name}");
             assert!(!feature.remedy.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_takes_more_privileges_than_are_held_is_said() {
+        let mut host = Host::read(None);
+        host.bpf_stats_enabled = Some(0);
+        host.perf_event_paranoid = Some(3);
+        let features = |host: &Host| [host.statistics(), host.paranoia()];
+        for held in &mut host.capabilities {
+            held.effective = held.name != "CAP_SYS_ADMIN";
+        }
+        for feature in features(&host) {
+            assert_eq!(feature.standing, Standing::Limited, "{}", feature.name);
+            assert!(feature.remedy.contains("CAP_SYS_ADMIN"));
+        }
+        for held in &mut host.capabilities {
+            held.effective = true;
+        }
+        for feature in features(&host) {
+            assert_eq!(feature.standing, Standing::Fine, "{}", feature.name);
         }
     }
 

@@ -28,9 +28,9 @@ pub use capabilities::{Held, missing_capabilities};
 pub use features::{Feature, Standing};
 pub use host::{Host, Lockdown, Mounts, TypeInformation};
 pub use load::{
-    Alternative, Attach, Attached, FunctionError, FunctionLink, FunctionPrograms, KernelBtf,
-    LoadError, Loader, Module, PassedOver, Place, Plan, Program, ProgramPlan, ProgramState,
-    RUNNING, verify,
+    Alternative, Attach, Attached, Foreseen, FunctionError, FunctionLink, FunctionPrograms,
+    KernelBtf, LoadError, Loader, Module, PassedOver, Place, Plan, Program, ProgramPlan,
+    ProgramState, RUNNING, foresee, verify,
 };
 pub use map::{Entries, Entry, MapError, MapHandle};
 pub use process::{MemoryLimit, memory_limit, release_memory};

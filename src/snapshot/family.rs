@@ -95,6 +95,23 @@ pub enum Number {
     Real(f64),
 }
 
+impl OtlpName {
+    /// What Prometheus makes of the name when it receives the metric over OTLP. A unit that the
+    /// name already ends with is not added again.
+    pub fn in_prometheus(&self, kind: Kind, unit: Unit) -> String {
+        let mut name = self.name.replace('.', "_");
+        let word = unit.as_str();
+        let ends_with_it = |rest: &str| rest.is_empty() || rest.ends_with('_');
+        if !name.strip_suffix(word).is_some_and(ends_with_it) && unit != Unit::None {
+            name = format!("{name}_{word}");
+        }
+        if kind == Kind::Counter {
+            name.push_str("_total");
+        }
+        name
+    }
+}
+
 impl Number {
     pub fn as_f64(self) -> f64 {
         match self {

@@ -1,5 +1,6 @@
 //! From maps to snapshot: one sweep at a time, shared by all who ask while it runs.
 
+mod foresee;
 mod keyring;
 mod metric;
 mod plan;
@@ -15,6 +16,7 @@ mod sweeper;
 mod tests;
 mod usage;
 
+pub use foresee::foresee;
 pub use report::{ModuleReport, ModuleState, ProgramReport};
 pub use running::RunningModule;
 pub use start::{StartError, start, verify};

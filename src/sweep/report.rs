@@ -20,7 +20,7 @@ pub struct ModuleReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProgramReport {
     pub name: String,
-    /// `attached`, `waiting`, `unsupported` or `failed`.
+    /// `attached`, `waiting`, `unsupported`, `failed`, or `untried` where nothing was loaded.
     pub state: &'static str,
     /// How it is attached, such as `tp_btf/sched_switch`; empty if it is not.
     pub hook: String,
@@ -48,9 +48,12 @@ pub enum ModuleState {
     Unsupported,
     /// The configuration says so.
     Disabled,
+    /// Nobody had the right to try. No state of a daemon that runs.
+    Untried,
 }
 
 impl ModuleState {
+    /// Those that a module of a running daemon can be in.
     pub const ALL: [Self; 6] = [
         Self::Active,
         Self::Waiting,
@@ -73,6 +76,7 @@ impl ModuleState {
             Self::Failed => "failed",
             Self::Unsupported => "unsupported",
             Self::Disabled => "disabled",
+            Self::Untried => "untried",
         }
     }
 }

@@ -50,7 +50,7 @@ fn a_module_that_must_run_and_cannot_fails_the_collection_after_its_page() {
     for (modules, state) in [(degraded(), "degraded"), (failed(), "failed")] {
         let Ended { status, said } = collect(modules.path(), "true");
         assert_eq!(status.code(), Some(1), "{said}");
-        let message = format!("geophone: required, but not active: softirq ({state}).");
+        let message = format!("level=error msg=\"required, but not active: softirq ({state}).");
         let before = said.split(&message).next().unwrap();
         assert!(before.len() < said.len(), "no message in: {said}");
         let page = format!("geophone_module_state{{module=\"softirq\",state=\"{state}\"}} 1\n");

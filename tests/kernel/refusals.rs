@@ -13,9 +13,8 @@ use crate::{BINARY, turn};
 const LIMIT: Duration = Duration::from_secs(5);
 const NOBODY: &str = "65534";
 
-#[test]
-fn without_privileges_it_names_the_capabilities_and_how_to_get_them() {
-    let Some(_turn) = turn() else { return };
+/// Runs `geophone` with these arguments as nobody.
+fn as_nobody(arguments: &[&str]) -> Ended {
     // Where nobody can reach it, whatever the way to the build directory.
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -25,12 +24,32 @@ fn without_privileges_it_names_the_capabilities_and_how_to_get_them() {
     command
         .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"])
         .arg(binary)
-        .arg("run");
-    command
-        .args(["--web.listen-address", "127.0.0.1:0"])
+        .args(arguments)
         .current_dir("/");
-    let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
+    run_to_end(&mut command, LIMIT).unwrap()
+}
+
+#[test]
+fn without_privileges_doctor_tells_what_the_kernel_has() {
+    let Some(_turn) = turn() else { return };
+    let Ended { status, said } = as_nobody(&["doctor"]);
+    assert_eq!(status.code(), Some(1), "{said}");
+    for expected in [
+        "not tried: missing CAP_BPF and CAP_PERFMON",
+        "untried      runqueue",
+        "tp_btf/sched_switch",
+    ] {
+        assert!(said.contains(expected), "no {expected} in: {said}");
+    }
+}
+
+#[test]
+fn without_privileges_it_names_the_capabilities_and_how_to_get_them() {
+    let Some(_turn) = turn() else { return };
+    let address = ["--web.listen-address", "127.0.0.1:0"];
+    let Ended { status, said } = as_nobody(&[&["run", "--log.format=json"], &address[..]].concat());
     assert!(!status.success(), "{said}");
+    assert!(said.starts_with('{'), "no line of the log: {said}");
     for expected in ["CAP_BPF", "CAP_PERFMON", "sudo"] {
         assert!(said.contains(expected), "no {expected} in: {said}");
     }

@@ -166,8 +166,9 @@ fn modules() -> Vec<Key> {
             "Whether modules run that do not say it themselves",
         )
         .details(&[
-            "true: they must; if one is not active, run logs an error and serves the others, and",
-            "collect fails after it has printed them; false: they do not;",
+            "true: they must; if one is neither active nor waiting for its library, run logs an",
+            "error and serves the others, and collect fails after it has printed them;",
+            "false: they do not;",
             "\"auto\": they do if this kernel lets them.",
         ]),
     ]

@@ -73,7 +73,7 @@ pub(super) fn attach(
 }
 
 /// What can be said better before the kernel is asked.
-fn precheck(alternative: &Alternative, kernel: &KernelBtf) -> Result<(), Refusal> {
+pub(super) fn precheck(alternative: &Alternative, kernel: &KernelBtf) -> Result<(), Refusal> {
     let target = &alternative.target;
     if target.is_empty() || target.contains('\0') {
         return Err(Refusal::failed("the target has no name"));

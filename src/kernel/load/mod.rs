@@ -2,6 +2,7 @@
 
 mod attach;
 mod error;
+mod foresee;
 mod function;
 mod kernel_btf;
 mod multi;
@@ -12,6 +13,7 @@ mod tests;
 
 pub use attach::Attached;
 pub use error::LoadError;
+pub use foresee::{Foreseen, foresee};
 pub use function::{FunctionError, FunctionLink, FunctionPrograms, Place};
 pub use kernel_btf::{KernelBtf, RUNNING};
 pub use plan::{Alternative, Attach, Plan, ProgramPlan};

@@ -191,14 +191,7 @@ pub(super) fn otlp(
         let found = &otlp.unit;
         problems.add(place, format!("otlp.unit must be {rule}, found {found:?}"));
     }
-    let mut expected = otlp.name.replace('.', "_");
-    // As Prometheus translates: a unit that the name already ends with is not added again.
-    if unit != Unit::None && !ends_with_word(&expected, unit.as_str()) {
-        expected = format!("{expected}_{}", unit.as_str());
-    }
-    if kind == Kind::Counter {
-        expected.push_str("_total");
-    }
+    let expected = otlp.in_prometheus(kind, unit);
     if expected != prometheus {
         let found = &otlp.name;
         problems.add(

@@ -1,0 +1,54 @@
+use super::attach::precheck;
+use super::{Alternative, Answers, Declarations, KernelBtf, LoadError, Plan};
+use crate::kernel::object::Object;
+
+/// What shows of a program without loading it.
+#[derive(Debug)]
+pub struct Foreseen {
+    pub name: String,
+    /// The first hook that nothing is known to speak against; else why there is none.
+    pub hook: Result<String, String>,
+}
+
+/// Tells which programs of an object this kernel can have, as far as its type information
+/// says: for who has no right to load them.
+///
+/// # Errors
+///
+/// The object cannot be read.
+pub fn foresee(object: &[u8], plan: &Plan, kernel: &KernelBtf) -> Result<Vec<Foreseen>, LoadError> {
+    let declarations = Declarations::find(&Object::parse(object)?)?;
+    let answers = declarations.answer(kernel.reader());
+    let programs = plan.programs.iter().map(|program| {
+        let mut reasons = Vec::new();
+        let mut hook = None;
+        for (_, alternative) in program.to_try(plan.force_alternative) {
+            match obstacle(alternative, &answers, kernel) {
+                None => {
+                    hook = Some(alternative.hook());
+                    break;
+                }
+                Some(reason) => reasons.push(format!("{}: {reason}", alternative.hook())),
+            }
+        }
+        Foreseen {
+            name: program.name.clone(),
+            hook: hook.ok_or_else(|| reasons.join("; ")),
+        }
+    });
+    Ok(programs.collect())
+}
+
+fn obstacle(
+    alternative: &Alternative,
+    answers: &Answers<'_>,
+    kernel: &KernelBtf,
+) -> Option<String> {
+    let missing = answers.missing(&alternative.function);
+    let missing: Vec<String> = missing.map(ToString::to_string).collect();
+    if missing.is_empty() {
+        precheck(alternative, kernel).err().map(|it| it.reason)
+    } else {
+        Some(missing.join("; "))
+    }
+}
