@@ -12,7 +12,6 @@ use crate::cli::{CollectFormat, print};
 use crate::config::Loaded;
 use crate::export::json;
 use crate::export::prometheus::{Escaping, Exposition, Format, encode};
-use crate::http::Counters;
 use crate::log::LogCounts;
 use crate::snapshot::Snapshot;
 use crate::sweep::{Pace, Sweeper};
@@ -45,7 +44,7 @@ pub fn collect(
         min_interval: Duration::ZERO,
         interval: Duration::MAX,
     };
-    let extra = extra(Arc::new(Counters::default()), log, on);
+    let extra = extra(None, log, on);
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
     let _watcher =

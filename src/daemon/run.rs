@@ -42,7 +42,7 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let modules = bring_up(loaded)?;
     let counters = Arc::new(Counters::default());
     let on = Arc::new(OnTime::default());
-    let extra = extra(Arc::clone(&counters), log, Arc::clone(&on));
+    let extra = extra(Some(Arc::clone(&counters)), log, Arc::clone(&on));
     let pace = Pace {
         min_interval: config.sweep.min_interval,
         interval: config.sweep.interval,
@@ -84,8 +84,12 @@ fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {
     }
 }
 
-/// The metrics that no sweep gives.
-pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: Arc<OnTime>) -> Extra {
+/// The metrics that no sweep gives. `counters` are the server's, where there is one.
+pub(super) fn extra(
+    counters: Option<Arc<Counters>>,
+    log: Arc<LogCounts>,
+    on: Arc<OnTime>,
+) -> Extra {
     let since = SystemTime::now();
     Box::new(move || {
         let mut own = Families::new(since);
@@ -102,7 +106,7 @@ pub(super) fn extra(counters: Arc<Counters>, log: Arc<LogCounts>, on: Arc<OnTime
         }
         process_families(&mut own);
         let mut families = own.finish();
-        families.extend(counters.families());
+        families.extend(counters.iter().flat_map(|counters| counters.families()));
         families
     })
 }
