@@ -1,0 +1,202 @@
+"""Calls of the driver by its own interface, as many as are told, each in a process of its own.
+
+As a program: `driver.py NAME [COUNT]` does the work of one check and prints what it saw.
+"""
+
+import ctypes
+import json
+import subprocess
+import sys
+import time
+
+from outcome import Outcome
+
+CALLS = "geophone_cuda_calls_total"
+BYTES = "geophone_cuda_bytes_total"
+ERRORS = "geophone_cuda_errors_total"
+DURATION = "geophone_cuda_call_duration_seconds"
+
+LAUNCHES = 100_000
+COPIES = 100
+MEBIBYTE = 1 << 20
+OUT_OF_MEMORY = 2
+ILLEGAL_ADDRESS = 700
+WAIT = 0.05
+WAITS = 20
+
+# Kernels that do nothing, wait for a number of nanoseconds, and write where nothing is.
+PTX = b"""
+.version 7.0
+.target sm_50
+.address_size 64
+.visible .entry nothing() { ret; }
+.visible .entry wait(.param .u64 time) {
+  .reg .u64 %begin, %now, %time; .reg .pred %p;
+  ld.param.u64 %time, [time]; mov.u64 %begin, %globaltimer;
+again: mov.u64 %now, %globaltimer; sub.u64 %now, %now, %begin;
+  setp.lt.u64 %p, %now, %time; @%p bra again; ret; }
+.visible .entry wrong() { .reg .u64 %a; mov.u64 %a, 64; st.global.u32 [%a], 1; ret; }
+\0"""
+
+
+class Gpu:
+    """The first GPU, with a context."""
+
+    def __init__(self):
+        self.library = ctypes.CDLL("libcuda.so.1")
+        self.call("cuInit", 0)
+        device, self.context = ctypes.c_int(), ctypes.c_void_p()
+        self.call("cuDeviceGet", ctypes.byref(device), 0)
+        self.call("cuCtxCreate_v2", ctypes.byref(self.context), 0, device)
+        self.module = ctypes.c_void_p()
+        self.call("cuModuleLoadData", ctypes.byref(self.module), PTX)
+
+    def tried(self, name, *arguments):
+        return getattr(self.library, name)(*arguments)
+
+    def call(self, name, *arguments):
+        error = self.tried(name, *arguments)
+        if error:
+            raise SystemExit(f"{name}: error {error}")
+
+    def kernel(self, name):
+        function = ctypes.c_void_p()
+        self.call("cuModuleGetFunction", ctypes.byref(function), self.module, name)
+        return function
+
+    def launch(self, kernel, parameters=None, name="cuLaunchKernel"):
+        self.call(name, kernel, 1, 1, 1, 1, 1, 1, 0, None, parameters, None)
+
+    def allocate(self, size):
+        pointer = ctypes.c_void_p()
+        self.call("cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(size))
+        return pointer
+
+
+def launches(gpu, count, name="cuLaunchKernel"):
+    kernel = gpu.kernel(b"nothing")
+    for _ in range(10):
+        gpu.launch(kernel, name=name)
+    gpu.call("cuCtxSynchronize")
+    begin = time.perf_counter()
+    for _ in range(count):
+        gpu.launch(kernel, name=name)
+    taken = time.perf_counter() - begin
+    gpu.call("cuCtxSynchronize")
+    return {"launches": count + 10, "seconds": taken}
+
+
+def copies(gpu, count):
+    here, there = ctypes.create_string_buffer(MEBIBYTE), gpu.allocate(MEBIBYTE)
+    size = ctypes.c_size_t(MEBIBYTE)
+    for _ in range(count):
+        gpu.call("cuMemcpyHtoD_v2", there, here, size)
+        gpu.call("cuMemcpyDtoH_v2", here, there, size)
+        gpu.call("cuMemcpyHtoDAsync_v2", there, here, size, None)
+    gpu.call("cuCtxSynchronize")
+    return {"bytes": count * MEBIBYTE}
+
+
+def too_much(gpu, _):
+    pointer = ctypes.c_void_p()
+    return {"error": gpu.tried("cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(1 << 50))}
+
+
+def waits(gpu, count):
+    kernel, time_ = gpu.kernel(b"wait"), ctypes.c_uint64(int(WAIT * 1e9))
+    parameters = (ctypes.c_void_p * 1)(ctypes.addressof(time_))
+    for _ in range(count):
+        gpu.launch(kernel, parameters)
+        gpu.call("cuStreamSynchronize", None)
+    return {"waits": count}
+
+
+def fault(gpu, _):
+    gpu.launch(gpu.kernel(b"wrong"))
+    return {"error": gpu.tried("cuCtxSynchronize")}
+
+
+def pointers(gpu, _):
+    """Functions that cuGetProcAddress does not hand out as they are exported."""
+    other = []
+    for name, version in [("cuLaunchKernel", 4000), ("cuMemAlloc", 3020), ("cuStreamSynchronize", 2000)]:
+        handed, status = ctypes.c_void_p(), ctypes.c_int()
+        error = gpu.tried(
+            "cuGetProcAddress_v2", name.encode(), ctypes.byref(handed), 12000, ctypes.c_uint64(0), ctypes.byref(status)
+        )
+        exported = {"cuMemAlloc": "cuMemAlloc_v2"}.get(name, name)
+        address = ctypes.cast(getattr(gpu.library, exported), ctypes.c_void_p).value
+        if error or handed.value != address:
+            other.append(name)
+    return {"other": other}
+
+
+WORK = {
+    "launches": launches,
+    "launches_ptsz": lambda gpu, count: launches(gpu, count, "cuLaunchKernel_ptsz"),
+    "copies": copies,
+    "too_much": too_much,
+    "waits": waits,
+    "fault": fault,
+    "pointers": pointers,
+}
+
+
+def work(name, count=0):
+    """Does the work in a process of its own, and gives what it printed."""
+
+    def run():
+        command = [sys.executable, __file__, name, str(count)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=300, check=True)
+        return json.loads(done.stdout)
+
+    return run
+
+
+def check_pointers(_):
+    yield Outcome("functions that cuGetProcAddress gives otherwise", [], work("pointers")()["other"])
+
+
+def check_launches(geophone):
+    for name in ["launches", "launches_ptsz"]:
+        wanted = (CALLS, {"operation": "kernel_launch"})
+        seen, [counted] = geophone.gains(work(name, LAUNCHES), wanted)
+        yield Outcome(f"{name} counted", seen["launches"], counted)
+        each = seen["seconds"] / LAUNCHES * 1e9
+        print(f"info  {name}: {each:.0f} ns each, Python's own included")
+
+
+def check_copies(geophone):
+    wanted = [(BYTES, {"direction": way}) for way in ["host_to_device", "device_to_host"]]
+    seen, [down, up] = geophone.gains(work("copies", COPIES), *wanted)
+    yield Outcome("bytes from the device", seen["bytes"], up)
+    # Each of them once in a waiting and once in an asynchronous call.
+    yield Outcome("bytes to the device", 2 * seen["bytes"], down)
+
+
+def check_errors(geophone):
+    wanted = (ERRORS, {"error": "out_of_memory"})
+    seen, [counted] = geophone.gains(work("too_much"), wanted)
+    yield Outcome("an allocation of too much is refused", OUT_OF_MEMORY, seen["error"])
+    yield Outcome("refused allocations counted", 1, counted)
+
+
+def check_waits(geophone):
+    wanted = [(f"{DURATION}_{part}", {"operation": "stream_synchronize"}) for part in ["count", "sum"]]
+    seen, [count, total] = geophone.gains(work("waits", WAITS), *wanted)
+    yield Outcome("waits counted", seen["waits"], count)
+    yield Outcome("seconds waited", WAITS * WAIT, total, tolerance=0.02)
+
+
+def check_fault(geophone):
+    """An ordinary fault of an application, which ends its own context."""
+    wanted = (ERRORS, {"error": "illegal_address"})
+    seen, [counted] = geophone.gains(work("fault"), wanted)
+    yield Outcome("a write to nowhere is reported", ILLEGAL_ADDRESS, seen["error"])
+    yield Outcome("illegal addresses counted", True, counted >= 1)
+
+
+CHECKS = [check_pointers, check_launches, check_copies, check_errors, check_waits]
+
+if __name__ == "__main__":
+    print(json.dumps(WORK[sys.argv[1]](Gpu(), int(sys.argv[2]))))
