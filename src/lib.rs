@@ -17,6 +17,7 @@ pub mod introspect;
 pub mod kernel;
 pub mod log;
 pub mod module;
+pub mod nearest;
 pub mod regular_file;
 pub mod snapshot;
 pub mod sweep;

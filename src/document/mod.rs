@@ -5,13 +5,12 @@
 //! and [`Fields`] takes it apart.
 
 mod fields;
-mod nearest;
 mod origin;
 mod parse;
 mod value;
 
+pub use crate::nearest::{did_you_mean, nearest};
 pub use fields::{At, Fields};
-pub use nearest::{did_you_mean, nearest};
 pub use origin::{Origin, Problem, Problems};
 pub use parse::parse;
 pub use value::{Entry, Node, Table, Value};

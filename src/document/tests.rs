@@ -87,10 +87,3 @@ fn getters_note_wrong_types() {
         ]
     );
 }
-
-#[test]
-fn nearest_wants_half_the_letters() {
-    assert_eq!(nearest("blockio", ["tcp", "block_io"]), Some("block_io"));
-    assert_eq!(nearest("TCP", ["tcp", "block_io"]), Some("tcp"));
-    assert_eq!(nearest("gpu", ["tcp", "block_io"]), None);
-}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::nearest::did_you_mean;
 use crate::snapshot::{Family, Snapshot};
 
 /// Geophone's own metrics belong to no module and are never left out.
@@ -73,20 +74,10 @@ impl Filter {
 }
 
 fn unknown(name: String, modules: &[String]) -> FilterError {
-    // A third of the letters may differ, or one.
-    let tolerated = (name.chars().count() / 3).max(1);
-    let hint = modules
-        .iter()
-        .map(|module| (strsim::damerau_levenshtein(module, &name), module))
-        .filter(|(distance, _)| *distance <= tolerated)
-        .min()
-        .map_or_else(String::new, |(_, module)| {
-            format!(" (did you mean {module:?}?)")
-        });
     FilterError::Unknown {
-        name,
-        hint,
+        hint: did_you_mean(&name, modules.iter().map(String::as_str)),
         known: modules.join(", "),
+        name,
     }
 }
 
@@ -157,8 +148,11 @@ mod tests {
             "there is no module \"run_queue\" (did you mean \"runqueue\"?); \
              the modules are: runqueue, block_io, tcp"
         );
-        let message = parse("exclude[]=").unwrap_err().to_string();
-        assert!(message.starts_with("there is no module \"\";"), "{message}");
+        // By the rule of every other suggestion: `run` shares too little, `RUNQUEUE` enough.
+        let hint = |query: &str| parse(query).unwrap_err().to_string();
+        assert!(!hint("collect[]=run").contains("did you mean"));
+        assert!(hint("collect[]=RUNQUEUE").contains("(did you mean \"runqueue\"?)"));
+        assert!(hint("exclude[]=").starts_with("there is no module \"\";"));
     }
 
     proptest! {

@@ -1,3 +1,5 @@
+//! One rule for every "did you mean".
+
 /// The known name that was most likely meant, if any is close enough to suggest.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
@@ -18,4 +20,16 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 /// ` (did you mean "…"?)` for the nearest known name, or nothing.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map_or_else(String::new, |found| format!(" (did you mean \"{found}\"?)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_the_letters_must_be_right() {
+        assert_eq!(nearest("blockio", ["tcp", "block_io"]), Some("block_io"));
+        assert_eq!(nearest("TCP", ["tcp", "block_io"]), Some("tcp"));
+        assert_eq!(nearest("gpu", ["tcp", "block_io"]), None);
+    }
 }
