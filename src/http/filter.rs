@@ -27,6 +27,8 @@ pub(super) enum FilterError {
         hint: String,
         known: String,
     },
+    #[error("{name} without brackets selects nothing; write {name}[]={value}")]
+    Brackets { name: String, value: String },
     #[error("the query has a percent sign without two hexadecimal digits, or is not UTF-8")]
     Encoding,
 }
@@ -37,9 +39,15 @@ impl Filter {
         let (mut only, mut except) = (Vec::new(), Vec::new());
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let list = match decode(name)?.as_str() {
+            // What cannot be decoded is not one of ours, either.
+            let Ok(name) = decode(name) else { continue };
+            let list = match name.as_str() {
                 "collect[]" => &mut only,
                 "exclude[]" => &mut except,
+                "collect" | "exclude" => {
+                    let value = value.to_owned();
+                    return Err(FilterError::Brackets { name, value });
+                }
                 _ => continue,
             };
             let module = decode(value)?;
@@ -129,6 +137,7 @@ mod tests {
     fn modules_are_named_plainly_or_percent_encoded() {
         assert_eq!(parse(""), Ok(Filter::All));
         assert_eq!(parse("debug=1&&x"), Ok(Filter::All));
+        assert_eq!(parse("%zz&%ff=1&%=tcp"), Ok(Filter::All));
         let both = Filter::Only(vec!["tcp".into(), "block_io".into()]);
         assert_eq!(parse("collect[]=tcp&collect%5B%5D=block%5fio"), Ok(both));
         assert_eq!(
@@ -153,6 +162,14 @@ mod tests {
         assert!(!hint("collect[]=run").contains("did you mean"));
         assert!(hint("collect[]=RUNQUEUE").contains("(did you mean \"runqueue\"?)"));
         assert!(hint("exclude[]=").starts_with("there is no module \"\";"));
+        assert_eq!(
+            hint("collect=runqueue"),
+            "collect without brackets selects nothing; write collect[]=runqueue"
+        );
+        assert_eq!(
+            hint("collect[]=tcp&exclude=x"),
+            "exclude without brackets selects nothing; write exclude[]=x"
+        );
     }
 
     proptest! {

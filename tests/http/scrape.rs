@@ -99,11 +99,14 @@ fn scrapes_select_modules() {
             "cannot be used together",
         ),
         ("collect[]=%zz", "percent sign"),
+        ("collect=tcp", "write collect[]=tcp"),
     ] {
         let refused = client.get(&format!("/metrics?{query}"), "").unwrap();
         assert_eq!(refused.status, 400, "{query}");
         assert!(refused.text().contains(text), "{}", refused.text());
     }
+    let strange = client.get("/metrics?%zz", "").unwrap();
+    assert_eq!(strange.status, 200, "{}", strange.text());
 }
 
 #[test]
