@@ -4,6 +4,7 @@ use figment::value::Value as Merged;
 
 use super::{ListenAddress, Pattern};
 use crate::document::{Node, Value, did_you_mean};
+use crate::http;
 
 /// What a key's value looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,8 @@ impl Form {
             Self::Paths => "a list of paths".into(),
             Self::Addresses => "a list of addresses, such as [\"[::]:10435\"]".into(),
             Self::UrlPath => {
-                "a path that begins with \"/\" and is neither \"/\" nor below \"/-/\"".into()
+                let reserved = http::reserved();
+                format!("a path that begins with \"/\" and is neither {reserved}")
             }
             Self::Pattern => "a regular expression in quotes".into(),
             Self::Enabled => "true, false or \"auto\"".into(),
@@ -135,9 +137,8 @@ impl Form {
                 Ok((*min..=*max).contains(&parsed))
             }
             Self::Choice(choices) => Ok(choices.contains(&text)),
-            Self::UrlPath => Ok(text.len() > 1
-                && text.starts_with('/')
-                && !text.starts_with("/-/")
+            Self::UrlPath => Ok(text.starts_with('/')
+                && !http::is_reserved(text)
                 && text
                     .bytes()
                     .all(|byte| byte.is_ascii_graphic() && !b"?#%\"<>".contains(&byte))),

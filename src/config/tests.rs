@@ -234,11 +234,20 @@ fn bounds_between_keys_name_both() {
 
 #[test]
 fn telemetry_path_leaves_room_for_the_other_pages() {
-    for bad in ["", "/", "metrics", "/-/healthy", "/a b", "/a?b"] {
+    for bad in [
+        "",
+        "/",
+        "metrics",
+        "/status",
+        "/-/healthy",
+        "/-/x",
+        "/a b",
+        "/a?b",
+    ] {
         let found = load(&format!("[web]\ntelemetry_path = {bad:?}\n"), &[], &[]).unwrap_err();
         assert!(
             found[0].contains(
-                "must be a path that begins with \"/\" and is neither \"/\" nor below \"/-/\""
+                "must be a path that begins with \"/\" and is neither \"/\" nor \"/status\" nor below \"/-/\""
             ),
             "{found:?}"
         );

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::counters::{Counters, Route};
 use super::limits::BODY_BYTES;
 use super::response::{self, Reply};
-use super::{ServerConfig, Source, pages};
+use super::{ServerConfig, Source, pages, routes};
 use crate::export::prometheus::Exposition;
 
 /// Answers requests, whatever connection they came by.
@@ -65,13 +65,10 @@ impl<S: Source> Handler<S> {
     }
 
     fn route(&self, path: &str) -> Route {
-        match path {
-            path if path == self.telemetry_path => Route::Metrics,
-            "/" => Route::Landing,
-            "/-/healthy" => Route::Healthy,
-            "/-/ready" => Route::Ready,
-            "/status" => Route::Status,
-            _ => Route::Other,
+        if path == self.telemetry_path {
+            Route::Metrics
+        } else {
+            routes::page(path)
         }
     }
 
