@@ -243,7 +243,7 @@ fn mistakes_are_lines_with_a_count() {
     .unwrap_err();
     assert_eq!(
         render::mistakes(&errors),
-        "flag --log.level: log.level must be one of \"debug\", \"info\", \"warn\", \"error\", found the string \"loud\"\n\
+        "flag --log.level: log.level must be one of debug, info, warn, error, found the string \"loud\"\n\
          flag --module.dsk: unknown module \"dsk\" (did you mean \"disk\"?); known modules: disk, beep\n\
          2 mistakes in the configuration\n"
     );

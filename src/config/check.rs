@@ -46,7 +46,7 @@ impl<'a> Checker<'a> {
             Input::Node(node) => node.clone(),
             Input::Text(text) => Node {
                 origin: setting.origin.clone(),
-                value: typed(&key.form, text),
+                value: typed(&key.form, text, &setting.origin),
             },
         };
         match key.form.check(&node) {
@@ -55,9 +55,11 @@ impl<'a> Checker<'a> {
                 value,
                 origin: node.origin,
             }),
-            Err(why) => {
-                self.problems
-                    .add(&node.origin, format!("{} {why}", key.path));
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    let message = format!("{} {}", key.path, mistake.message);
+                    self.problems.add(&mistake.origin, message);
+                }
                 None
             }
         }
@@ -162,14 +164,13 @@ fn is_below(path: &str, section: &str) -> bool {
 }
 
 /// Gives text the type that the key wants.
-fn typed(form: &Form, text: &Text) -> Value {
+fn typed(form: &Form, text: &Text, origin: &Origin) -> Value {
     match text {
-        Text::One(text) if form.is_list() => list(
-            text.split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty()),
-        ),
-        Text::Many(texts) if form.is_list() => list(texts.iter().map(String::as_str)),
+        Text::One(text) if form.is_list() => {
+            let items = text.split(',').map(str::trim);
+            list(items.filter(|item| !item.is_empty()), origin)
+        }
+        Text::Many(texts) if form.is_list() => list(texts.iter().map(String::as_str), origin),
         Text::One(text) => form.typed(text),
         Text::Many(texts) => form.typed(texts.last().map_or("", String::as_str)),
     }

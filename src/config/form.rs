@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use figment::value::Value as Merged;
 
-use super::{ListenAddress, Pattern};
-use crate::document::{Node, Value, did_you_mean};
+use super::Pattern;
+use crate::document::{Node, Problem, Value, did_you_mean};
 use crate::http;
 
 /// What a key's value looks like.
@@ -39,48 +39,6 @@ impl Form {
         matches!(self, Self::Paths | Self::Addresses)
     }
 
-    /// What the value must be, to follow "must be".
-    pub fn expected(&self) -> String {
-        match self {
-            Self::Path => "a path in quotes".into(),
-            Self::Boolean => "true or false".into(),
-            Self::Integer { min, max } if *max >= i64::MAX.unsigned_abs() => {
-                format!("an integer of at least {min}")
-            }
-            Self::Integer { min, max } => format!("an integer from {min} to {max}"),
-            Self::Duration { min, max } => {
-                let (min, max) = (
-                    humantime::format_duration(*min),
-                    humantime::format_duration(*max),
-                );
-                format!("a duration in quotes, such as \"15s\" or \"500ms\", from {min} to {max}")
-            }
-            Self::Choice(choices) => format!("one of {}", quoted(choices)),
-            Self::Paths => "a list of paths".into(),
-            Self::Addresses => "a list of addresses, such as [\"[::]:10435\"]".into(),
-            Self::UrlPath => {
-                let reserved = http::reserved();
-                format!("a path that begins with \"/\" and is neither {reserved}")
-            }
-            Self::Pattern => "a regular expression in quotes".into(),
-            Self::Enabled => "true, false or \"auto\"".into(),
-        }
-    }
-
-    /// The bounds, as a sentence for the reference file, where its text does not say them.
-    pub fn bounds(&self) -> Option<String> {
-        match self {
-            Self::Integer { max, .. } if *max >= i64::MAX.unsigned_abs() => None,
-            Self::Integer { min, max } => Some(format!("From {min} to {max}.")),
-            Self::Duration { min, max } => {
-                let text = humantime::format_duration;
-                Some(format!("From {} to {}.", text(*min), text(*max)))
-            }
-            Self::Choice(choices) => Some(format!("One of {}.", quoted(choices))),
-            _ => None,
-        }
-    }
-
     /// Gives text from the environment or the command line the type that the key wants. What
     /// does not fit stays text, for [`Form::check`] to name.
     pub fn typed(&self, text: &str) -> Value {
@@ -93,17 +51,7 @@ impl Form {
     }
 
     /// The value as figment merges it, or what is wrong with it, to follow the key's name.
-    pub fn check(&self, node: &Node) -> Result<Merged, String> {
-        let mismatch = || {
-            let hint = match (self, &node.value) {
-                (Self::Choice(choices), Value::String(text)) => {
-                    did_you_mean(text, choices.iter().copied())
-                }
-                _ => String::new(),
-            };
-            let found = node.value.describe();
-            format!("must be {}, found {found}{hint}", self.expected())
-        };
+    pub fn check(&self, node: &Node) -> Result<Merged, Vec<Problem>> {
         match (self, &node.value) {
             (Self::Boolean, Value::Boolean(value)) => Ok((*value).into()),
             (Self::Enabled, Value::Boolean(value)) => Ok(value.to_string().into()),
@@ -112,20 +60,31 @@ impl Form {
                 .ok()
                 .filter(|value| (min..=max).contains(&value))
                 .map(Merged::from)
-                .ok_or_else(mismatch),
-            (Self::Paths | Self::Addresses, Value::Array(items)) => self.check_list(items),
-            (_, Value::String(text)) => {
-                if self
-                    .check_text(text)
-                    .map_err(|why| format!("{}: {why}", mismatch()))?
-                {
-                    Ok(text.as_str().into())
-                } else {
-                    Err(mismatch())
-                }
+                .ok_or_else(|| self.mismatch(node, "")),
+            (Self::Paths | Self::Addresses, Value::Array(items)) => {
+                self.check_list(items, &node.origin)
             }
-            _ => Err(mismatch()),
+            (_, Value::String(text)) => match self.check_text(text) {
+                Ok(true) => Ok(text.as_str().into()),
+                Ok(false) => Err(self.mismatch(node, "")),
+                Err(why) => Err(self.mismatch(node, &format!(": {why}"))),
+            },
+            _ => Err(self.mismatch(node, "")),
         }
+    }
+
+    fn mismatch(&self, node: &Node, reason: &str) -> Vec<Problem> {
+        let hint = match (self, &node.value) {
+            (Self::Choice(choices), Value::String(text)) => {
+                did_you_mean(text, choices.iter().copied())
+            }
+            _ => String::new(),
+        };
+        let (expected, found) = (self.expected(node.origin.is_text()), node.value.describe());
+        vec![Problem {
+            origin: node.origin.clone(),
+            message: format!("must be {expected}, found {found}{hint}{reason}"),
+        }]
     }
 
     /// Whether a string fits; the reason where the form's description does not say it.
@@ -148,40 +107,4 @@ impl Form {
             _ => Ok(false),
         }
     }
-
-    fn check_list(&self, items: &[Node]) -> Result<Merged, String> {
-        let mut texts: Vec<&str> = Vec::with_capacity(items.len());
-        for item in items {
-            let Value::String(text) = &item.value else {
-                return Err(format!(
-                    "must be {}, found in it {}",
-                    self.expected(),
-                    item.value.describe()
-                ));
-            };
-            if *self == Self::Addresses {
-                text.parse::<ListenAddress>().map_err(|why| {
-                    format!("holds {text:?}, but {why}; write \"host:port\", \":port\" or \"[ipv6]:port\", the host an IP address or localhost")
-                })?;
-            } else if text.is_empty() {
-                return Err("holds an empty path; remove it".into());
-            }
-            if texts.contains(&text.as_str()) {
-                return Err(format!("holds {text:?} twice"));
-            }
-            texts.push(text);
-        }
-        if texts.is_empty() && *self == Self::Addresses {
-            return Err("must hold at least one address".into());
-        }
-        Ok(texts.into())
-    }
-}
-
-fn quoted(choices: &[&str]) -> String {
-    choices
-        .iter()
-        .map(|choice| format!("\"{choice}\""))
-        .collect::<Vec<_>>()
-        .join(", ")
 }

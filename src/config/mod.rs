@@ -11,12 +11,14 @@ mod environment;
 mod filter;
 mod form;
 mod layer;
+mod list;
 mod load;
 mod model;
 mod modules;
 mod reference;
 pub mod schema;
 mod source;
+mod wording;
 
 pub use address::{Host, ListenAddress};
 pub use filter::{Filter, Pattern};

@@ -46,10 +46,10 @@ impl Sources {
     }
 }
 
-/// An array of strings.
-pub(super) fn list<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Value {
+/// An array of strings that were all written at one place.
+pub(super) fn list<T: Into<String>>(texts: impl IntoIterator<Item = T>, origin: &Origin) -> Value {
     let node = |text: T| Node {
-        origin: Origin::Default,
+        origin: origin.clone(),
         value: Value::String(text.into()),
     };
     Value::Array(texts.into_iter().map(node).collect())

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::Key;
 use crate::config::{Form, source};
-use crate::document::Value;
+use crate::document::{Origin, Value};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -53,7 +53,7 @@ fn web() -> Vec<Key> {
         Key::new(
             "web.listen_addresses",
             Form::Addresses,
-            source::list(["[::]:10435"]),
+            source::list(["[::]:10435"], &Origin::Default),
             "Addresses to listen on",
         )
         .details(&[

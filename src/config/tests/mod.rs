@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod mistakes;
+mod reference;
+
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -130,85 +133,6 @@ fn later_layers_win() {
         [":3".parse().unwrap(), ":4".parse().unwrap()]
     );
     assert_eq!(config.modules["beep"].enabled, Enabled::No);
-}
-
-#[test]
-fn all_mistakes_are_reported_at_once() {
-    let file = r#"btf = 1
-telemetry_path = "/metrics"
-[wbe]
-max_requests = 3
-[web]
-telemetry_paht = "/metrics"
-max_requests = 0
-listen_addresses = ["localhost", ":1"]
-[log]
-level = "warning"
-[sweep]
-interval = "15"
-min_interval = 1
-[modules]
-defualt = true
-[modules.dsik]
-schema = 9
-[modules.disk]
-enabled = "yes"
-schema = 4
-split = "true"
-max_in_flight = 1
-partition_include = "x"
-device_include = "("
-"#;
-    let variables = [
-        ("GEOPHONE_WEB__MAX_REQUEST", "1"),
-        ("GEOPHONE_MODULES__DISK__SCHEMA", "fine"),
-    ];
-    let flags = [("--module.bep", "modules.bep.enabled", "true")];
-    let found = load(file, &variables, &flags).expect_err("must be wrong");
-    let expected = [
-        "environment variable GEOPHONE_MODULES__DISK__SCHEMA: modules.disk.schema must be an integer from 0 to 3, found the string \"fine\"",
-        "environment variable GEOPHONE_WEB__MAX_REQUEST: sets nothing that Geophone knows (did you mean GEOPHONE_WEB__MAX_REQUESTS?); two underscores separate a section from a key",
-        "flag --module.bep: unknown module \"bep\" (did you mean \"beep\"?); known modules: disk, beep",
-        "geophone.toml:1:7: btf must be a path in quotes, found the integer 1",
-        "geophone.toml:2:1: unknown key \"telemetry_path\" (it belongs in [web])",
-        "geophone.toml:3:2: unknown section \"wbe\" (did you mean \"web\"?)",
-        "geophone.toml:6:1: unknown key \"telemetry_paht\" in [web] (did you mean \"telemetry_path\"?)",
-        "geophone.toml:7:16: web.max_requests must be an integer from 1 to 1000, found the integer 0",
-        "geophone.toml:8:20: web.listen_addresses holds \"localhost\", but it has no port; write \"host:port\", \":port\" or \"[ipv6]:port\", the host an IP address or localhost",
-        "geophone.toml:10:9: log.level must be one of \"debug\", \"info\", \"warn\", \"error\", found the string \"warning\" (did you mean \"warn\"?)",
-        "geophone.toml:12:12: sweep.interval must be a duration in quotes, such as \"15s\" or \"500ms\", from 1s to 1h, found the string \"15\": time unit needed, for example 15sec or 15ms",
-        "geophone.toml:13:16: sweep.min_interval must be a duration in quotes, such as \"15s\" or \"500ms\", from 0s to 1h, found the integer 1",
-        "geophone.toml:15:1: unknown key \"defualt\" in [modules] (did you mean \"default\"?)",
-        "geophone.toml:16:10: unknown module \"dsik\" (did you mean \"disk\"?); known modules: disk, beep",
-        "geophone.toml:19:11: modules.disk.enabled must be true, false or \"auto\", found the string \"yes\"",
-        "geophone.toml:20:10: modules.disk.schema must be an integer from 0 to 3, found the integer 4",
-        "geophone.toml:21:9: modules.disk.split must be true or false, found the string \"true\"",
-        "geophone.toml:22:17: modules.disk.max_in_flight must be an integer from 64 to 65536, found the integer 1",
-        "geophone.toml:23:1: unknown key \"partition_include\" in [modules.disk] (did you mean \"device_include\"?)",
-    ];
-    for (found, expected) in found.iter().zip(expected) {
-        assert_eq!(found, expected);
-    }
-    assert_eq!(found.len(), expected.len() + 1, "{found:#?}");
-    let last = found.last().unwrap();
-    assert!(last.starts_with("geophone.toml:24:18: modules.disk.device_include must be a regular expression in quotes, found the string \"(\": "), "{last}");
-}
-
-#[test]
-fn mistakes_show_even_where_a_later_layer_hides_them() {
-    let found = load(
-        "[log]\nlevel = 1\n",
-        &[("GEOPHONE_LOG__LEVEL", "info")],
-        &[],
-    )
-    .unwrap_err();
-    assert_eq!(found.len(), 1);
-    let found = load("web = 3\n", &[("GEOPHONE_WEB", "x")], &[]).unwrap_err();
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert_eq!(
-        found[1],
-        "geophone.toml:1:7: web is a section, written [web], found the integer 3"
-    );
 }
 
 #[test]
@@ -373,87 +297,6 @@ fn quoted_keys_with_dots_are_not_sections() {
         &[
             "geophone.toml:1:1: unknown key \"web.max_requests\": sections and keys are joined without quotes",
         ],
-    );
-}
-
-#[test]
-fn every_default_is_valid_and_keys_are_unique() {
-    let keys = schema::all(&catalogue());
-    for (at, key) in keys.iter().enumerate() {
-        assert!(
-            keys[..at].iter().all(|other| other.path != key.path),
-            "{} twice",
-            key.path
-        );
-        if let Some(value) = key.default.clone() {
-            let node = crate::document::Node {
-                origin: crate::document::Origin::Default,
-                value,
-            };
-            key.form
-                .check(&node)
-                .map_err(|why| format!("{} {why}", key.path))
-                .unwrap();
-        }
-    }
-}
-
-/// The reference file, as it is and with its commented keys switched on, equals the defaults.
-fn assert_equals_defaults(text: &str, known: &crate::module::Catalogue) {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("geophone.toml");
-    let mut defaults = Config::load(&Sources::default(), known.clone())
-        .unwrap()
-        .config;
-    defaults.file = Some(path.clone());
-    for text in [
-        text.to_owned(),
-        text.replace("\n# enabled = ", "\nenabled = "),
-    ] {
-        std::fs::write(&path, text).unwrap();
-        let loaded = Config::load(&sources(Some(&path), &[], &[]), known.clone());
-        assert_eq!(
-            loaded
-                .map_err(|errors| format!("{errors:#?}"))
-                .unwrap()
-                .config,
-            defaults
-        );
-    }
-    for key in schema::all(known) {
-        let name = key.name();
-        let default = key.default.as_ref().map(reference::literal);
-        let line = default.map_or(format!("\n# {name} = \"auto\"\n"), |value| {
-            format!("\n{name} = {value}\n")
-        });
-        let header = if key.section().is_empty() {
-            String::new()
-        } else {
-            format!("\n[{}]\n", key.section())
-        };
-        assert!(
-            text.contains(&header) && text.contains(&line),
-            "{} is not there",
-            key.path
-        );
-    }
-}
-
-#[test]
-fn rendered_reference_equals_the_defaults() {
-    let known = catalogue();
-    assert_equals_defaults(&reference(&known), &known);
-}
-
-#[test]
-fn committed_reference_is_current() {
-    let known = crate::module::Catalogue::builtin().unwrap();
-    let text = include_str!("../../config/geophone.toml");
-    assert_equals_defaults(text, &known);
-    assert_eq!(
-        text,
-        reference(&known),
-        "run `cargo xtask docs` and commit config/geophone.toml"
     );
 }
 
