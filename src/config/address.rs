@@ -23,7 +23,8 @@ pub enum Host {
 }
 
 impl ListenAddress {
-    /// The sockets to bind. `[::]` is meant to take IPv4 too.
+    /// The sockets to bind. `[::]` is meant to take IPv4 too; an IPv4 address in IPv6's clothes
+    /// is one of IPv4.
     pub fn sockets(&self) -> Vec<SocketAddr> {
         let socket = |ip: IpAddr| SocketAddr::new(ip, self.port);
         match self.host {
@@ -34,7 +35,7 @@ impl ListenAddress {
                     socket(Ipv6Addr::LOCALHOST.into()),
                 ]
             }
-            Host::Ip(ip) => vec![socket(ip)],
+            Host::Ip(ip) => vec![socket(ip.to_canonical())],
         }
     }
 }
@@ -120,6 +121,8 @@ mod tests {
             ":9".parse::<ListenAddress>().unwrap().sockets(),
             ["[::]:9".parse().unwrap()]
         );
+        let mapped = "[::ffff:127.0.0.1]:9".parse::<ListenAddress>().unwrap();
+        assert_eq!(mapped.sockets(), ["127.0.0.1:9".parse().unwrap()]);
     }
 
     #[test]

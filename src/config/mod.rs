@@ -15,6 +15,7 @@ mod list;
 mod load;
 mod model;
 mod modules;
+mod overlap;
 mod reference;
 pub mod schema;
 mod source;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod addresses;
 mod bounds;
 mod pages;
 #[path = "../sample/mod.rs"]

@@ -87,6 +87,16 @@ listen_addresses = [
 }
 
 #[test]
+fn addresses_that_overlap_are_both_named() {
+    errors(
+        "[web]\nlisten_addresses = [\":1\", \"[::1]:2\", \"127.0.0.1:1\"]\n",
+        &[
+            "geophone.toml:2:38: web.listen_addresses holds \":1\" and \"127.0.0.1:1\", which both take 127.0.0.1:1; keep one of them",
+        ],
+    );
+}
+
+#[test]
 fn quotes_are_asked_for_only_in_files() {
     let variables = [
         ("GEOPHONE_SWEEP__INTERVAL", "500ms"),
