@@ -90,19 +90,13 @@ impl<'a> Checker<'a> {
 
     /// Whether there are keys below the path. The top is a section.
     fn is_section(&self, path: &str) -> bool {
-        path.is_empty() || self.keys.iter().any(|key| is_below(&key.path, path))
+        path.is_empty() || self.keys.iter().any(|key| below(&key.path, path).is_some())
     }
 
     fn unknown_key(&self, origin: &Origin, section: &str, name: &str, is_table: bool) {
         let mut near: Vec<&str> = Vec::new();
         for key in self.keys {
-            let rest = if section.is_empty() {
-                Some(&*key.path)
-            } else {
-                key.path
-                    .strip_prefix(section)
-                    .and_then(|rest| rest.strip_prefix('.'))
-            };
+            let rest = below(&key.path, section);
             near.extend(rest.and_then(|rest| rest.split('.').next()));
         }
         let elsewhere = self.keys.iter().find(|key| key.name() == name);
@@ -146,21 +140,47 @@ impl<'a> Checker<'a> {
         {
             return self.unknown_module(&setting.origin, module);
         }
-        let variables: Vec<String> = self.keys.iter().map(Key::variable).collect();
-        let name = super::environment::variable(&setting.path);
-        let hint = nearest(&name, variables.iter().map(String::as_str))
-            .map_or_else(String::new, |found| format!(" (did you mean {found}?)"));
+        let hint = self.meant(&setting.path).map_or_else(String::new, |key| {
+            format!(" (did you mean {}?)", key.variable())
+        });
         let what = "sets nothing that Geophone knows";
         let remedy = "two underscores separate a section from a key";
         self.problems
             .add(&setting.origin, format!("{what}{hint}; {remedy}"));
     }
+
+    /// The key that a variable was most likely meant to set. What all variables or all keys of
+    /// a section begin with says nothing, and is not compared.
+    fn meant(&self, path: &str) -> Option<&Key> {
+        let mut sections = path
+            .rmatch_indices('.')
+            .filter_map(|(at, _)| path.get(..at));
+        let section = sections
+            .find(|section| self.is_section(section))
+            .unwrap_or_default();
+        let words = |path: &str| Some(below(path, section)?.replace('.', "__"));
+        let candidates: Vec<(String, &Key)> = self
+            .keys
+            .iter()
+            .filter_map(|key| Some((words(&key.path)?, key)))
+            .collect();
+        let near = nearest(&words(path)?, candidates.iter().map(|(words, _)| &**words));
+        let found = candidates
+            .iter()
+            .find(|(words, _)| Some(&**words) == near)
+            .map(|(_, key)| *key);
+        // Right, but for its section.
+        let name = path.rsplit('.').next();
+        found.or_else(|| self.keys.iter().find(|key| Some(key.name()) == name))
+    }
 }
 
-/// Whether `path` names something inside the section.
-fn is_below(path: &str, section: &str) -> bool {
-    path.strip_prefix(section)
-        .is_some_and(|rest| rest.starts_with('.'))
+/// What of a path is left below a section, which is empty for the top.
+fn below<'a>(path: &'a str, section: &str) -> Option<&'a str> {
+    if section.is_empty() {
+        return Some(path);
+    }
+    path.strip_prefix(section)?.strip_prefix('.')
 }
 
 /// Gives text the type that the key wants.

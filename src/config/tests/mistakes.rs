@@ -137,3 +137,35 @@ fn mistakes_show_even_where_a_later_layer_hides_them() {
         "geophone.toml:1:7: web is a section, written [web], found the integer 3"
     );
 }
+
+#[test]
+fn variables_are_suggested_by_what_they_do_not_share() {
+    let hint = |name: &str| {
+        let found = load("", &[(name, "1")], &[]).unwrap_err();
+        assert_eq!(found.len(), 1, "{found:?}");
+        let hint = found[0].split_once("(did you mean ");
+        hint.map(|(_, hint)| hint.split('?').next().unwrap().to_owned())
+    };
+    for nonsense in [
+        "GEOPHONE_FOO",
+        "GEOPHONE_WEB__FOO",
+        "GEOPHONE_MODULES__DISK__FOO",
+        "GEOPHONE_NONSENSE__FOO",
+        "GEOPHONE_",
+    ] {
+        assert_eq!(hint(nonsense), None, "{nonsense}");
+    }
+    for (name, meant) in [
+        ("GEOPHONE_BFT", "GEOPHONE_BTF"),
+        ("GEOPHONE_WEB__MAX_REQUEST", "GEOPHONE_WEB__MAX_REQUESTS"),
+        ("GEOPHONE_WEB_MAX_REQUESTS", "GEOPHONE_WEB__MAX_REQUESTS"),
+        ("GEOPHONE_WBE__MAX_REQUESTS", "GEOPHONE_WEB__MAX_REQUESTS"),
+        ("GEOPHONE_WEB__LEVEL", "GEOPHONE_LOG__LEVEL"),
+        (
+            "GEOPHONE_MODULES__DISK__DEVICE__INCLUDE",
+            "GEOPHONE_MODULES__DISK__DEVICE_INCLUDE",
+        ),
+    ] {
+        assert_eq!(hint(name).as_deref(), Some(meant), "{name}");
+    }
+}
