@@ -174,7 +174,7 @@ fn read_file(sources: &Sources, problems: &Problems) -> (Option<PathBuf>, Vec<Se
     let variable = sources
         .environment
         .iter()
-        .find(|(name, _)| *name == *environment::FILE);
+        .find(|(name, path)| *name == *environment::FILE && !path.is_empty());
     let (path, chosen_by) = match (&sources.overrides.file, variable) {
         (Some(path), _) => (path.clone(), Some(Origin::Flag("--config.file".into()))),
         (None, Some((name, path))) => (

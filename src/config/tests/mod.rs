@@ -275,7 +275,8 @@ fn a_named_file_must_exist_and_the_default_need_not() {
             "environment variable GEOPHONE_CONFIG__FILE: cannot read /nonexistent/a: "
         )
     );
-    sources.environment.clear();
+    // An empty variable names none.
+    sources.environment = vec![("GEOPHONE_CONFIG__FILE".into(), OsString::new())];
     sources.default_file = Some(missing.into());
     assert_eq!(
         Config::load(&sources, catalogue()).unwrap().config.file,
