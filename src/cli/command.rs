@@ -16,13 +16,16 @@ pub(super) const DISABLE_DEFAULTS: &str = "module.disable-defaults";
 pub(super) fn command() -> Command {
     let sub = |name: &'static str| {
         shared().into_iter().fold(
-            Command::new(name).override_help(help::sub(name)),
+            Command::new(name)
+                .override_usage(help::usage(Some(name)))
+                .override_help(help::sub(name)),
             Command::arg,
         )
     };
     let top = Command::new("geophone")
         .bin_name("geophone")
         .version(version::text())
+        .override_usage(help::usage(None))
         .override_help(help::top())
         .subcommand(sub("run"))
         .subcommand(sub("check"))

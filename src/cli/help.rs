@@ -59,10 +59,20 @@ const SUBS: [Sub; 5] = [
     },
 ];
 
+/// How the program is called, or one of its commands.
+pub(super) fn usage(command: Option<&str>) -> String {
+    let sub = SUBS.iter().find(|sub| Some(sub.name) == command);
+    format!(
+        "geophone {} [FLAGS]",
+        sub.map_or("[COMMAND]", |sub| sub.usage)
+    )
+}
+
 /// The text of `geophone --help`.
 pub(super) fn top() -> String {
-    let mut out = String::from(
-        "Geophone, an eBPF metrics exporter for Prometheus.\n\nUsage: geophone [COMMAND] [FLAGS]\n\nCommands:\n",
+    let mut out = format!(
+        "Geophone, an eBPF metrics exporter for Prometheus.\n\nUsage: {}\n\nCommands:\n",
+        usage(None)
     );
     for sub in &SUBS {
         entry(&mut out, sub.usage, sub.about);
@@ -120,7 +130,7 @@ pub(super) fn sub(name: &str) -> String {
     let Some(sub) = SUBS.iter().find(|sub| sub.name == name) else {
         return top();
     };
-    let mut out = format!("{}.\n\nUsage: geophone {} [FLAGS]\n", sub.about, sub.usage);
+    let mut out = format!("{}.\n\nUsage: {}\n", sub.about, usage(Some(name)));
     if !sub.flags.is_empty() {
         out.push_str("\nFlags:\n");
         for (flag, about) in sub.flags {

@@ -206,6 +206,28 @@ fn usage_errors_name_cause_and_remedy() {
 }
 
 #[test]
+fn errors_and_help_show_the_same_usage() {
+    for (line, usage) in [
+        ("--bogus", "geophone [COMMAND] [FLAGS]"),
+        ("--web.listen-address", "geophone [COMMAND] [FLAGS]"),
+        ("--web.max-requests=1 --bogus", "geophone [COMMAND] [FLAGS]"),
+        ("chek", "geophone [COMMAND] [FLAGS]"),
+        ("check --bogus", "geophone check [FLAGS]"),
+        ("modules tcp --bogus", "geophone modules [NAME] [FLAGS]"),
+    ] {
+        for text in usage_error(line).lines() {
+            if let Some(shown) = text.strip_prefix("Usage: ") {
+                assert_eq!(shown, usage, "{line}");
+            }
+        }
+        let command = line.split(' ').find(|word| !word.starts_with('-'));
+        let command = command.filter(|word| *word != "chek").unwrap_or_default();
+        let help = printed(&format!("{command} --help"));
+        assert!(help.contains(&format!("\nUsage: {usage}\n")), "{help}");
+    }
+}
+
+#[test]
 fn every_flag_reaches_the_configuration() {
     let line = "--btf=/b --module-dir=/nonexistent --web.listen-address=:1 --web.telemetry-path=/m \
         --web.max-requests=2 --log.level=warn --log.format=json --sweep.interval=9s \
