@@ -7,6 +7,7 @@ use geophone::cli::{
 };
 use geophone::config::{Config, ConfigError, Loaded, Sources};
 use geophone::module::Catalogue;
+use geophone::nearest::did_you_mean;
 use geophone::sweep::verify;
 use geophone::{daemon, log};
 
@@ -94,8 +95,9 @@ fn modules(name: Option<&str>, format: ModulesFormat, loaded: &Loaded) -> u8 {
         && catalogue.get(name).is_none()
     {
         let known: Vec<&str> = catalogue.names().collect();
+        let hint = did_you_mean(name, known.iter().copied());
         complain(format_args!(
-            "geophone: there is no module {name:?}; there are {}",
+            "geophone: there is no module {name:?}{hint}; there are {}",
             known.join(", ")
         ));
         return EXIT_USAGE;
