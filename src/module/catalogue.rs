@@ -3,8 +3,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::builtin;
 use super::model::Manifest;
+use super::{builtin, clash};
 use crate::document::{Origin, Problem, Problems};
 use crate::regular_file;
 
@@ -40,7 +40,7 @@ impl Catalogue {
             let source = ModuleSource::Builtin;
             let parsed = Manifest::parse_builtin(embedded.file, embedded.manifest);
             let object = Cow::Borrowed(embedded.object);
-            catalogue.add(embedded.file, parsed, object, source, &problems);
+            catalogue.add(parsed, object, source, &problems);
         }
         if problems.is_empty() {
             Ok(catalogue)
@@ -117,18 +117,17 @@ impl Catalogue {
         {
             let wanted = &manifest.name;
             problems.add(
-                &place,
+                &manifest.origin,
                 format!("the file is called differently from its module; rename it to {wanted}.toml and the object to {wanted}.o"),
             );
         }
         let source = ModuleSource::File(file.to_owned());
-        self.add(&name, parsed, Cow::Owned(object), source, problems);
+        self.add(parsed, Cow::Owned(object), source, problems);
     }
 
     /// Adds a module unless something is wrong with it or it clashes with one already there.
     fn add(
         &mut self,
-        file: &str,
         parsed: Result<Manifest, Vec<Problem>>,
         object: Cow<'static, [u8]>,
         source: ModuleSource,
@@ -138,32 +137,7 @@ impl Catalogue {
             Ok(manifest) => manifest,
             Err(found) => return problems.extend(found),
         };
-        let place = Origin::Path(file.into());
-        let mut clash = false;
-        if let Some(other) = self.get(&manifest.name) {
-            clash = true;
-            let (name, other) = (&manifest.name, other.source.describe());
-            problems.add(
-                &place,
-                format!("module \"{name}\" is already there ({other}); give this one another name"),
-            );
-        }
-        for metric in &manifest.metrics {
-            let owner = self.modules.iter().find(|module| {
-                module
-                    .manifest
-                    .metrics
-                    .iter()
-                    .any(|other| other.name == metric.name)
-            });
-            if let Some(owner) = owner.filter(|_| !clash) {
-                let (name, owner) = (&metric.name, &owner.manifest.name);
-                problems.add(
-                    &place,
-                    format!("metric \"{name}\" is already one of module \"{owner}\"; give this one another name"),
-                );
-            }
-        }
+        let clash = clash::note(&manifest, &self.modules, problems);
         if !clash {
             self.modules.push(Arc::new(Module {
                 manifest,

@@ -6,6 +6,7 @@
 
 mod builtin;
 mod catalogue;
+mod clash;
 mod describe;
 mod model;
 mod parse;

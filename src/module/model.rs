@@ -1,3 +1,4 @@
+use crate::document::Origin;
 pub use crate::kernel::{Alternative, Attach};
 use crate::snapshot::{Kind, OtlpName, Stability, Unit};
 
@@ -8,6 +9,8 @@ pub const SCHEMA: &str = "SCHEMA";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     pub name: String,
+    /// Where the name was written.
+    pub origin: Origin,
     /// What the module measures, one line.
     pub summary: String,
     /// How much kernel memory its maps take, as a formula in words.
@@ -145,6 +148,8 @@ pub enum Discovery {
 pub struct Metric {
     /// Full Prometheus name.
     pub name: String,
+    /// Where the name was written.
+    pub origin: Origin,
     pub kind: Kind,
     /// Unit of the samples. Probes count nanoseconds for [`Unit::Seconds`].
     pub unit: Unit,

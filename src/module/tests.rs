@@ -229,6 +229,14 @@ fn duplicates_are_found() {
         found[0],
         "disk.toml:61:8: metric \"geophone_disk_duration_seconds\" is declared twice"
     );
+    let found = errors(
+        "geophone_disk_errors_total",
+        "geophone_disk_queue_seconds_total",
+    );
+    assert_eq!(
+        found[0],
+        "disk.toml:74:8: \"geophone_disk_queue_seconds\" and \"geophone_disk_queue_seconds_total\" are one metric in OpenMetrics, which leaves out \"_total\"; rename one"
+    );
     let found = errors("name = \"issue\"", "name = \"complete\"");
     assert_eq!(
         found[0],
@@ -317,16 +325,13 @@ fn directories_add_pairs_and_report_what_is_wrong() {
                 .replace(directory.path().to_str().unwrap(), "DIR")
         })
         .collect();
-    assert_eq!(found.len(), 4, "{found:#?}");
-    assert_eq!(
-        found[0],
-        "DIR/beep.toml: module \"beep\" is already there (built in); give this one another name"
-    );
-    assert!(
-        found[1].starts_with("DIR/lonely.toml: cannot read its object DIR/lonely.o: No such file"),
-        "{found:#?}"
-    );
-    assert!(found[2].contains("other.toml"), "{found:#?}");
+    let expected = [
+        "DIR/lonely.toml: cannot read its object DIR/lonely.o: No such file or directory (os error 2); a module is a pair NAME.toml and NAME.o in one directory",
+        "DIR/beep.toml:1:8: module \"beep\" is already there (built in); give this one another name",
+        "DIR/other.toml:1:8: the file is called differently from its module; rename it to beep.toml and the object to beep.o",
+        "DIR/other.toml:1:8: module \"beep\" is already there (built in); give this one another name",
+    ];
+    assert_eq!(found, expected);
 
     let mut empty = Catalogue::default();
     std::fs::remove_file(directory.path().join("lonely.toml")).unwrap();
@@ -340,6 +345,60 @@ fn directories_add_pairs_and_report_what_is_wrong() {
             .message
             .ends_with("create it, make it readable, or remove it from module_dirs")
     );
+}
+
+#[test]
+fn metrics_of_two_modules_cannot_be_one_to_openmetrics() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name).with_extension("toml"), text).unwrap();
+        std::fs::write(directory.path().join(name).with_extension("o"), "").unwrap();
+    };
+    let own = |name: &str| BEEP.replacen("\"beep\"", &format!("{name:?}"), 1);
+    write(
+        "a",
+        &own("a")
+            .replace("beep_beeps", "a_beeps")
+            .replace("beep.beeps", "a.beeps"),
+    );
+    write("b", &own("b"));
+    let gauge = own("c")
+        .replace("geophone_beep_beeps_total", "geophone_a_beeps")
+        .replace("beep.beeps", "a.beeps")
+        .replace("counter", "gauge");
+    write("c", &gauge);
+    let mut catalogue = samples::catalogue();
+    let found = catalogue.add_directory(directory.path(), &Origin::Default);
+    let directory = directory.path().display().to_string();
+    let found: Vec<String> = found
+        .iter()
+        .map(|problem| problem.to_string().replace(&directory, "DIR"))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "DIR/b.toml:13:8: metric \"geophone_beep_beeps_total\" is already one of module \"beep\" (built in); give this one another name",
+            "DIR/c.toml:13:8: \"geophone_a_beeps\" and \"geophone_a_beeps_total\" of module \"a\" (DIR/a.toml:13:8) are one metric in OpenMetrics, which leaves out \"_total\"; give this one another name",
+        ]
+    );
+}
+
+#[test]
+fn metrics_of_the_daemon_itself_are_taken() {
+    for own in crate::daemon::own_metrics() {
+        let family = own.name.trim_end_matches("_total");
+        let family = family.trim_end_matches("_info");
+        let text = BEEP
+            .replace("geophone_beep_beeps_total", family)
+            .replace("counter", "gauge");
+        let found = Manifest::parse("beep.toml", &text).expect_err(family);
+        assert!(
+            found
+                .iter()
+                .any(|problem| problem.message.ends_with("such names are taken")),
+            "{family}: {found:?}"
+        );
+    }
 }
 
 proptest::proptest! {

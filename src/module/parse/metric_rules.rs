@@ -50,7 +50,7 @@ const OTHER_UNITS: [&str; 32] = [
 const RESERVED_PREFIXES: [&str; 17] = [
     "process_",
     "scrape_",
-    "geophone_build_",
+    "geophone_build",
     "geophone_config_",
     "geophone_discovery_",
     "geophone_http_",

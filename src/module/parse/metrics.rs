@@ -1,5 +1,6 @@
 use super::{Scope, metric_rules, names};
 use crate::document::{At, Fields, Origin, Table};
+use crate::module::clash::{ONE_FAMILY, family};
 use crate::module::model::{Label, Map, MapKind, Metric};
 use crate::snapshot::{Kind, OtlpName, Stability, Unit};
 
@@ -45,10 +46,14 @@ pub(super) fn read(fields: &Fields<'_>, scope: &Scope<'_>) -> Vec<Metric> {
     for table in fields.tables("metrics") {
         let fields = Fields::new(table, "[[metrics]]", KEYS, scope.problems);
         if let Some(At { value, origin }) = fields.text("name") {
-            if names.iter().any(|(known, _)| *known == value) {
-                scope
-                    .problems
-                    .add(origin, format!("metric {value:?} is declared twice"));
+            let same = |(known, _): &&(&str, _)| family(known) == family(value);
+            if let Some((known, _)) = names.iter().find(same) {
+                let mistake = if *known == value {
+                    format!("metric {value:?} is declared twice")
+                } else {
+                    format!("{known:?} and {value:?} {ONE_FAMILY}; rename one")
+                };
+                scope.problems.add(origin, mistake);
             }
             names.push((value, origin));
         }
@@ -102,6 +107,7 @@ fn metric(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<Metric> {
     let (tick_exponent, classic) = metric_rules::buckets(fields, kind, unit, problems)?;
     let metric = Metric {
         name: name?.value.to_owned(),
+        origin: name?.origin.clone(),
         kind,
         unit,
         help: help?,

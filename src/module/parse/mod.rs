@@ -84,9 +84,8 @@ fn parse(file: &str, text: &str, builtin: bool) -> Result<Manifest, Vec<Manifest
 
 fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
     let fields = Fields::new(table, "the manifest", KEYS, problems);
-    let name = fields
-        .required_text("name")
-        .and_then(|at| names::module(at, problems));
+    let named = fields.required_text("name");
+    let name = named.and_then(|at| names::module(at, problems));
     let summary = sentence(&fields, "summary", problems);
     let memory = sentence(&fields, "memory", problems);
     let requires = capabilities(&fields, problems);
@@ -111,6 +110,7 @@ fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
     }
     Some(Manifest {
         name: name?,
+        origin: named?.origin.clone(),
         summary: summary?,
         memory: memory?,
         requires,
