@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use geophone::cli::{
     self, Command, DoctorFormat, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ModulesFormat, complain, render,
 };
-use geophone::config::{Config, ConfigError, Loaded, Sources};
-use geophone::module::Catalogue;
+use geophone::config::{Config, ConfigError, Draft, Loaded, ModuleConfig, Sources};
+use geophone::module::{Catalogue, Manifest, Module};
 use geophone::nearest::did_you_mean;
 use geophone::sweep::verify;
 use geophone::{daemon, log};
@@ -26,13 +26,15 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command, overrides: geophone::config::Overrides) -> u8 {
-    match load(&Sources::of_process(overrides)) {
-        Ok(loaded) => execute(command, &loaded),
-        Err(mistakes) => {
-            complain(render::mistakes(&mistakes).trim_end());
-            EXIT_USAGE
-        }
-    }
+    let sources = Sources::of_process(overrides);
+    let status = match command {
+        Command::Check => check(&sources),
+        command => load(&sources).map(|loaded| execute(command, &loaded)),
+    };
+    status.unwrap_or_else(|mistakes| {
+        complain(render::mistakes(&mistakes).trim_end());
+        EXIT_USAGE
+    })
 }
 
 fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
@@ -41,10 +43,44 @@ fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
     Ok(loaded)
 }
 
+/// Looks for every mistake: none keeps others from being found.
+fn check(sources: &Sources) -> Result<u8, Vec<ConfigError>> {
+    let Draft {
+        loaded,
+        mut mistakes,
+    } = Draft::read(sources, Catalogue::builtin()?)?;
+    mistakes.extend(daemon::check_type_information(&loaded).err());
+    let modules = loaded.catalogue.iter();
+    mistakes.extend(modules.filter_map(|module| {
+        let settings = loaded.config.modules.get(&module.manifest.name)?;
+        object_mistake(module, settings)
+    }));
+    let namesakes = loaded.catalogue.namesakes();
+    mistakes
+        .extend(namesakes.filter_map(|module| {
+            object_mistake(module, &ModuleConfig::defaults(&module.manifest))
+        }));
+    if mistakes.is_empty() {
+        Ok(print(&render::summary(&loaded.config)))
+    } else {
+        Err(mistakes)
+    }
+}
+
+/// What keeps an object from fitting its manifest.
+fn object_mistake(module: &Module, settings: &ModuleConfig) -> Option<ConfigError> {
+    let error = verify(module, settings).err()?;
+    let Manifest { name, origin, .. } = &module.manifest;
+    Some(ConfigError {
+        origin: origin.clone(),
+        message: format!("module {name}: {error}"),
+    })
+}
+
 fn execute(command: &Command, loaded: &Loaded) -> u8 {
     match command {
-        Command::Print(_) => EXIT_OK,
-        Command::Check => check(loaded),
+        // Both are dealt with by now.
+        Command::Print(_) | Command::Check => EXIT_OK,
         Command::Modules { name, format } => modules(name.as_deref(), *format, loaded),
         Command::Doctor { format } => doctor(*format, loaded),
         Command::Run | Command::Collect { .. } => {
@@ -70,23 +106,6 @@ fn execute(command: &Command, loaded: &Loaded) -> u8 {
             )
         }
     }
-}
-
-/// The configuration is right already; the objects must fit their manifests, too.
-fn check(loaded: &Loaded) -> u8 {
-    let mut status = EXIT_OK;
-    for module in loaded.catalogue.iter() {
-        let name = &module.manifest.name;
-        let settings = loaded.config.modules.get(name);
-        if let Some(Err(error)) = settings.map(|settings| verify(module, settings)) {
-            complain(format_args!("module {name}: {error}"));
-            status = EXIT_USAGE;
-        }
-    }
-    if status == EXIT_OK {
-        return print(&render::summary(&loaded.config));
-    }
-    status
 }
 
 fn modules(name: Option<&str>, format: ModulesFormat, loaded: &Loaded) -> u8 {

@@ -23,12 +23,23 @@ pub struct Loaded {
     pub btf_origin: Origin,
 }
 
-impl Config {
+/// What the layers come to, right or not.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The configuration without its mistakes: what is wrong is as if nobody had written it.
+    pub loaded: Loaded,
+    /// Every mistake, not only the first.
+    pub mistakes: Vec<ConfigError>,
+}
+
+impl Draft {
     /// Merges the layers and checks everything, manifests of `module_dirs` included. `known`
     /// are the modules there are without them: [`Catalogue::builtin`].
     ///
-    /// Returns every mistake, not only the first.
-    pub fn load(sources: &Sources, known: Catalogue) -> Result<Loaded, Vec<ConfigError>> {
+    /// # Errors
+    ///
+    /// Nothing is left without the mistakes.
+    pub fn read(sources: &Sources, known: Catalogue) -> Result<Self, Vec<ConfigError>> {
         let problems = Problems::default();
         let (file, in_file) = read_file(sources, &problems);
         let layers = [
@@ -40,14 +51,29 @@ impl Config {
         let keys = schema::all(&catalogue);
         let checker = Checker::new(&keys, catalogue.names().collect(), incomplete, &problems);
         let merged = Merged::new(&layers, &keys, &checker);
-        let config = merged.config(file, &catalogue, &problems);
-        match config {
-            Some(config) if problems.is_empty() => Ok(Loaded {
-                config,
-                catalogue,
-                btf_origin: merged.origin("btf"),
-            }),
-            _ => Err(problems.into_sorted()),
+        let Some(config) = merged.config(file, &catalogue, &problems) else {
+            return Err(problems.into_sorted());
+        };
+        let loaded = Loaded {
+            config,
+            catalogue,
+            btf_origin: merged.origin("btf"),
+        };
+        let mistakes = problems.into_sorted();
+        Ok(Self { loaded, mistakes })
+    }
+}
+
+impl Config {
+    /// [Reads](Draft::read) a configuration that must be without mistakes.
+    ///
+    /// Returns every mistake, not only the first.
+    pub fn load(sources: &Sources, known: Catalogue) -> Result<Loaded, Vec<ConfigError>> {
+        let Draft { loaded, mistakes } = Draft::read(sources, known)?;
+        if mistakes.is_empty() {
+            Ok(loaded)
+        } else {
+            Err(mistakes)
         }
     }
 }
@@ -59,7 +85,11 @@ pub(super) struct Merged {
 }
 
 impl Merged {
-    fn new(layers: &[(&'static str, Vec<Setting>)], keys: &[Key], checker: &Checker<'_>) -> Self {
+    pub(super) fn new(
+        layers: &[(&'static str, Vec<Setting>)],
+        keys: &[Key],
+        checker: &Checker<'_>,
+    ) -> Self {
         let mut merged = vec![checker.layer("defaults", &defaults(keys))];
         merged.extend(
             layers

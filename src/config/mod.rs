@@ -24,7 +24,7 @@ mod wording;
 pub use address::{Host, ListenAddress};
 pub use filter::{Filter, Pattern};
 pub use form::Form;
-pub use load::Loaded;
+pub use load::{Draft, Loaded};
 pub use model::{
     Config, Enabled, Exposition, Log, LogFormat, LogLevel, ModuleConfig, OptionValue, Statistics,
     Sweep, Web,

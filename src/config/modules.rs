@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
+use super::check::Checker;
 use super::filter::{Filter, Pattern};
 use super::load::Merged;
 use super::model::{Enabled, ModuleConfig, OptionValue};
+use super::schema;
 use crate::document::{Origin, Problems};
 use crate::module::{Catalogue, Manifest, OptionKind};
 
@@ -17,6 +19,15 @@ pub(super) fn read(
         .iter()
         .map(|known| module(&known.manifest))
         .collect()
+}
+
+impl ModuleConfig {
+    /// The settings of a module for which nobody has set anything.
+    pub fn defaults(manifest: &Manifest) -> Self {
+        let (keys, none) = (schema::module(manifest), Problems::default());
+        let checker = Checker::new(&keys, Vec::new(), true, &none);
+        one(&Merged::new(&[], &keys, &checker), manifest, &none)
+    }
 }
 
 fn one(merged: &Merged, manifest: &Manifest, problems: &Problems) -> ModuleConfig {
@@ -73,7 +84,7 @@ fn filter(merged: &Merged, include: &str, exclude: &str, problems: &Problems) ->
         ((Some(_), include_origin), (Some(exclude_pattern), exclude_origin)) => {
             problems.add(
                 &include_origin,
-                format!("{include} and {exclude} ({exclude_origin}) exclude each other; set one of them to \"\""),
+                format!("{include} and {exclude} ({exclude_origin}) exclude each other; leave one of them empty"),
             );
             Filter::Exclude(exclude_pattern)
         }

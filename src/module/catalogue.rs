@@ -29,6 +29,8 @@ pub enum ModuleSource {
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     pub(super) modules: Vec<Arc<Module>>,
+    /// Those whose name another has.
+    pub(super) namesakes: Vec<Arc<Module>>,
 }
 
 impl Catalogue {
@@ -78,6 +80,11 @@ impl Catalogue {
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Module>> {
         self.modules.iter()
+    }
+
+    /// Modules that were left out because their name was taken, for who looks for mistakes.
+    pub fn namesakes(&self) -> impl Iterator<Item = &Arc<Module>> {
+        self.namesakes.iter()
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -138,13 +145,16 @@ impl Catalogue {
             Err(found) => return problems.extend(found),
         };
         let clash = clash::note(&manifest, &self.modules, problems);
-        if !clash {
-            self.modules.push(Arc::new(Module {
-                manifest,
-                object,
-                source,
-            }));
-        }
+        let list = if clash {
+            &mut self.namesakes
+        } else {
+            &mut self.modules
+        };
+        list.push(Arc::new(Module {
+            manifest,
+            object,
+            source,
+        }));
     }
 }
 

@@ -127,5 +127,6 @@ pub(crate) fn catalogue() -> Catalogue {
     };
     Catalogue {
         modules: vec![module(DISK), module(BEEP)],
+        namesakes: Vec::new(),
     }
 }

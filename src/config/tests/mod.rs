@@ -99,6 +99,10 @@ fn defaults_need_no_file() {
     assert_eq!(disk.integer("max_in_flight"), Some(8192));
     assert!(disk.filters["device"].admits("sda") && !disk.filters["device"].admits("loop7"));
     assert_eq!(config.modules.len(), 2);
+    for module in loaded.catalogue.iter() {
+        let defaults = ModuleConfig::defaults(&module.manifest);
+        assert_eq!(config.modules[&module.manifest.name], defaults);
+    }
 }
 
 #[test]
@@ -194,7 +198,7 @@ fn filters_take_one_side() {
     errors(
         "[modules.disk]\ndevice_include = \"a\"\ndevice_exclude = \"b\"\n",
         &[
-            "geophone.toml:2:18: modules.disk.device_include and modules.disk.device_exclude (geophone.toml:3:18) exclude each other; set one of them to \"\"",
+            "geophone.toml:2:18: modules.disk.device_include and modules.disk.device_exclude (geophone.toml:3:18) exclude each other; leave one of them empty",
         ],
     );
 }
