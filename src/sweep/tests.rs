@@ -189,9 +189,11 @@ async fn a_panic_costs_its_module_one_sweep() {
     let (other, begins, gate) = gated("other");
     let sweeper = sweeper(vec![nervous, other], EVERY);
     begins.recv().unwrap();
-    gate.send(()).unwrap();
-    gate.send(()).unwrap();
-    let first = sweeper.snapshot(None).await;
+    // Whoever asks once the first sweep has ended gets the second.
+    let (first, ()) = tokio::join!(sweeper.snapshot(None), async {
+        gate.send(()).unwrap();
+        gate.send(()).unwrap();
+    });
     assert_eq!(value(&first, MODULE_SWEPT.name, "nervous"), Some(0.0));
     assert_eq!(value(&first, MODULE_SWEPT.name, "other"), Some(1.0));
     let second = sweeper.snapshot(None).await;
