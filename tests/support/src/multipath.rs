@@ -1,9 +1,10 @@
 //! Request-based device mapper: a disk reached over several paths (`drivers/md/dm-mpath.c`).
 
 use std::fs;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+
+use crate::process::output;
 
 /// A multipath device over one path; removed when dropped.
 pub struct Multipath {
@@ -66,15 +67,5 @@ impl Drop for Multipath {
 }
 
 fn dmsetup(arguments: &[&str]) -> Result<String> {
-    let mut command = Command::new("dmsetup");
-    let output = command.args(arguments).stdin(Stdio::null()).output();
-    let output = output.context("dmsetup: install it")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "dmsetup {}: {}",
-        arguments.join(" "),
-        said.trim()
-    );
-    Ok(String::from_utf8(output.stdout)?)
+    output("dmsetup", arguments)
 }

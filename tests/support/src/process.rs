@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::wait;
 
@@ -64,4 +64,25 @@ pub fn held(pid: u32, key: &str) -> Result<BTreeSet<u32>> {
         ids.extend(id.and_then(|id| id.trim().parse::<u32>().ok()));
     }
     Ok(ids)
+}
+
+/// What a tool of the system writes to its standard output.
+///
+/// # Errors
+///
+/// It is not installed, or fails, with what it says about that.
+pub fn output(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{program}: install it (iproute2, nftables, dmsetup)"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{program} {}: {}",
+        arguments.join(" "),
+        said.trim()
+    );
+    Ok(String::from_utf8(output.stdout)?)
 }
