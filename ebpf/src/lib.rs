@@ -13,6 +13,7 @@ pub mod bounded;
 pub mod declare;
 pub mod observe;
 pub mod options;
+pub mod places;
 pub mod registers;
 
 pub use geophone_histogram::Histogram;

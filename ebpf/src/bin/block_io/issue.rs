@@ -9,6 +9,7 @@ use core::arch::asm;
 use aya_ebpf::btf_maps::Array;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::btf_map;
+use geophone_ebpf::places::{self, Place};
 use geophone_ebpf::{declare, option};
 
 option!(MAX_IN_FLIGHT: u32 = 4096);
@@ -23,17 +24,9 @@ const REMEMBER: u64 = 1;
 const DISTRUST: u64 = 2;
 const TRUST: u64 = 3;
 
-#[repr(C)]
-pub struct Issue {
-    /// Address; zero where the place is free.
-    request: u64,
-    time: u64,
-}
-
-/// Each request has two places, by its address. An array, because a hash map's insertion and
-/// deletion cost more than all else that is done for a request.
+/// Times of issue by the address of the request.
 #[btf_map]
-static BLOCK_IO_ISSUED: Array<Issue, 1> = Array::new();
+static BLOCK_IO_ISSUED: Array<Place<u64>, 1> = Array::new();
 
 /// [`REMEMBER`] once a request completed without the kernel's stamp of its issue. Tests write
 /// the other two.
@@ -49,19 +42,16 @@ pub fn remembering() -> bool {
 /// Notes that `request` is being issued.
 #[inline(always)]
 pub fn remember(request: u64) {
-    let [first, second] = places(request);
     // Of two requests in both its places one is forgotten: it shows as unsplit.
-    let place = match (entry(first), entry(second)) {
-        (Some(first), _) if is(first, request) || is(first, 0) => first,
-        (_, Some(second)) if is(second, request) || is(second, 0) => second,
-        (Some(first), _) => first,
-        _ => return,
+    let count = MAX_IN_FLIGHT.load();
+    let Some(place) = places::claim(&BLOCK_IO_ISSUED, count, low_half(request), request) else {
+        return;
     };
     // SAFETY: in the array. Another request's issue or completion on another CPU may write
     // here at this moment; either then misses its time, or has one of the same moment.
     unsafe {
-        (*place).time = bpf_ktime_get_ns();
-        (*place).request = request;
+        (*place).value = bpf_ktime_get_ns();
+        (*place).key = request;
     }
 }
 
@@ -93,26 +83,15 @@ pub fn time(stamped: u64, request: u64, stampable: bool) -> u64 {
 
 #[inline(always)]
 fn forget(request: u64) -> u64 {
-    let [first, second] = places(request);
-    let place = match (entry(first), entry(second)) {
-        (Some(first), _) if is(first, request) => first,
-        (_, Some(second)) if is(second, request) => second,
-        _ => return 0,
+    let count = MAX_IN_FLIGHT.load();
+    let Some(place) = places::find(&BLOCK_IO_ISSUED, count, low_half(request), request) else {
+        return 0;
     };
     // SAFETY: as in `remember`.
     unsafe {
-        (*place).request = 0;
-        (*place).time
+        (*place).key = 0;
+        (*place).value
     }
-}
-
-/// Two neighbours, by Fibonacci hashing of the address, which is mapped to the number of
-/// places by its upper half.
-#[inline(always)]
-fn places(request: u64) -> [u32; 2] {
-    let hash = low_half(request).wrapping_mul(0x9e37_79b1);
-    let first = ((u64::from(hash) * u64::from(MAX_IN_FLIGHT.load())) >> 32) as u32;
-    [first, first ^ 1]
 }
 
 /// The lower half of an address. The verifier lets a pointer that it knows the type of be
@@ -123,15 +102,4 @@ fn low_half(address: u64) -> u32 {
     // SAFETY: a copy of a register.
     unsafe { asm!("{0} = {1}", out(wreg) half, in(wreg) address as u32) };
     half
-}
-
-#[inline(always)]
-fn entry(place: u32) -> Option<*mut Issue> {
-    BLOCK_IO_ISSUED.get_ptr_mut(place)
-}
-
-#[inline(always)]
-fn is(entry: *mut Issue, request: u64) -> bool {
-    // SAFETY: in the array.
-    unsafe { (*entry).request == request }
 }
