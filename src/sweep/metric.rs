@@ -105,7 +105,8 @@ impl BoundMetric {
                 Value::Counter(Number::Real(self.in_base_unit(first)))
             }
             Kind::Counter => Value::Counter(Number::Integer(first)),
-            Kind::Gauge => Value::Gauge(self.in_base_unit(first)),
+            // What one CPU has added another takes away: the sum is a signed number.
+            Kind::Gauge => Value::Gauge(self.scaled(first.cast_signed() as f64)),
             Kind::Info => Value::Info,
             Kind::Histogram => {
                 let slots: &[u64; SLOTS] = cells.get(1..=SLOTS)?.try_into().ok()?;
@@ -122,9 +123,60 @@ impl BoundMetric {
 
     /// Probes count times in nanoseconds, everything else in the unit itself.
     fn in_base_unit(&self, raw: u64) -> f64 {
+        self.scaled(raw as f64)
+    }
+
+    fn scaled(&self, raw: f64) -> f64 {
         match self.descriptor.unit {
-            Unit::Seconds => raw as f64 / 1e9,
-            Unit::None | Unit::Bytes | Unit::Ratio => raw as f64,
+            Unit::Seconds => raw / 1e9,
+            Unit::None | Unit::Bytes | Unit::Ratio => raw,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::snapshot::{OtlpName, Stability};
+
+    #[test]
+    fn what_one_cpu_takes_from_a_gauge_another_may_have_added() {
+        let descriptor = Descriptor {
+            name: "beeps".to_owned(),
+            help: String::new(),
+            kind: Kind::Gauge,
+            unit: Unit::None,
+            labels: Vec::new(),
+            module: None,
+            otlp: OtlpName {
+                name: String::new(),
+                unit: String::new(),
+            },
+            stability: Stability::Stable,
+            classic: (0, 0),
+        };
+        let reading = Reading {
+            offset: 0,
+            shape: Shape::Cell,
+            elements: vec![Vec::new()],
+            schema: 0,
+            tick_exponent: 0,
+            per_cpu: false,
+        };
+        let mut metric = BoundMetric::new(Arc::new(descriptor), reading);
+        let meaning = Meaning {
+            labels: Vec::new(),
+            since: SystemTime::UNIX_EPOCH,
+            rank: 0,
+        };
+        for (cells, expected) in [([3, 2_u64.wrapping_neg()], 1.0), ([1, u64::MAX - 1], -1.0)] {
+            let sum = cells[0].wrapping_add(cells[1]);
+            metric.collect(&meaning, &[sum], None);
+            let value = metric.family().series[0].value.clone();
+            assert_eq!(format!("{value:?}"), format!("Gauge({expected:?})"));
         }
     }
 }
