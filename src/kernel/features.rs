@@ -139,7 +139,7 @@ impl Host {
             None => limited(
                 "tracefs",
                 "not mounted",
-                "tracepoint programs cannot attach (tp_btf and raw_tp can): \
+                "tracepoint programs need CAP_SYS_ADMIN to attach (tp_btf and raw_tp do not): \
                  mount -t tracefs tracefs /sys/kernel/tracing",
             ),
         }

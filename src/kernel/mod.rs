@@ -22,6 +22,7 @@ mod stats;
 mod sys;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tracefs;
 pub mod uprobe;
 
 pub use capabilities::{Held, missing_capabilities};

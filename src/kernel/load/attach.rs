@@ -10,6 +10,8 @@ use aya::programs::{
 use super::refusal::Refusal;
 use super::{Alternative, Attach, KernelBtf};
 use crate::kernel::stats::ProgramInfo;
+use crate::kernel::sys;
+use crate::kernel::tracefs::tracepoint_number;
 
 /// A program at its hook, until this is dropped.
 pub struct Attached {
@@ -157,8 +159,12 @@ fn hook(
             let (category, name) = target.split_once('/').ok_or_else(|| {
                 Refusal::failed(format!("the target {target} is not category/tracepoint"))
             })?;
-            hooked!(TracePoint, TracePoint::load, |it: &mut TracePoint| it
-                .attach(category, name))
+            let number = tracepoint_number(category, name)
+                .map_err(|error| Refusal::from_tracefs(&error, target))?;
+            let (_, fd) = loaded!(TracePoint, TracePoint::load);
+            let link = sys::tracepoint::attach(fd.as_fd(), number)
+                .map_err(|error| Refusal::from_perf(&error, alternative))?;
+            Ok((fd, Some(Box::new(link))))
         }
         Attach::Fentry => {
             let btf = btf()?;

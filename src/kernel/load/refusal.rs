@@ -55,11 +55,6 @@ impl Refusal {
                 return Self::failed(rejected(io_error, &log));
             }
         }
-        if matches!(error, ProgramError::IOError(_)) && alternative.attach == Attach::Tracepoint {
-            return Self::unsupported(
-                "tracefs is not mounted; mount -t tracefs tracefs /sys/kernel/tracing",
-            );
-        }
         let target = &alternative.target;
         match (code, alternative.attach) {
             (Some(libc::EPERM | libc::EACCES), attach) => Self {
@@ -84,6 +79,42 @@ impl Refusal {
                 Self::failed(format!("{target} is taken by another tracer"))
             }
             _ => Self::failed(chain(error)),
+        }
+    }
+}
+
+impl Refusal {
+    /// What keeps tracefs from telling the number of a tracepoint.
+    pub fn from_tracefs(error: &io::Error, target: &str) -> Self {
+        match error.raw_os_error() {
+            Some(libc::ENOENT) => {
+                Self::unsupported(format!("the kernel has no tracepoint {target}"))
+            }
+            Some(libc::ENODEV) => {
+                Self::unsupported("the kernel has no tracefs (CONFIG_EVENT_TRACING)")
+            }
+            Some(libc::EPERM | libc::EACCES) => Self::unsupported(
+                "tracefs cannot be read: run as root or grant CAP_DAC_READ_SEARCH; where it is \
+                 not mounted, mount -t tracefs tracefs /sys/kernel/tracing",
+            ),
+            _ => Self::failed(format!("cannot read tracefs: {error}")),
+        }
+    }
+
+    /// Why a perf event was refused, or the program at it.
+    pub fn from_perf(error: &io::Error, alternative: &Alternative) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => Self {
+                unsupported: missing_capabilities().is_empty(),
+                reason: forbidden(alternative.attach),
+            },
+            Some(libc::EOPNOTSUPP | ENOTSUPP | libc::ENODEV | libc::ENOSYS) => {
+                Self::unsupported(format!(
+                    "the kernel does not support {} programs here",
+                    alternative.attach
+                ))
+            }
+            _ => Self::failed(format!("cannot attach to {}: {error}", alternative.target)),
         }
     }
 }

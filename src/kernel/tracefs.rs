@@ -1,0 +1,66 @@
+//! Numbers of tracepoints, which tracefs alone tells (`events/CATEGORY/NAME/id`).
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
+
+/// Where it is mounted, if it is.
+const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/// The number of a tracepoint.
+///
+/// Where tracefs is not mounted, or closed to this process, it is opened by way of a mount
+/// that is nowhere in the tree and goes with its last descriptor, which takes
+/// `CAP_SYS_ADMIN`.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::NotFound`] if there is no such tracepoint; otherwise what keeps tracefs
+/// from being read.
+pub fn tracepoint_number(category: &str, name: &str) -> io::Result<u64> {
+    let event = Path::new("events").join(category).join(name).join("id");
+    let mut places = PLACES.iter().map(Path::new);
+    let text = match places.find(|place| place.join("events").is_dir()) {
+        Some(place) => fs::read_to_string(place.join(event))?,
+        None => read_unmounted(&event)?,
+    };
+    text.trim().parse().map_err(io::Error::other)
+}
+
+fn read_unmounted(event: &Path) -> io::Result<String> {
+    let tracefs = fsopen("tracefs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&tracefs)?;
+    let attributes = MountAttrFlags::empty();
+    let root = fsmount(&tracefs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    let file = openat(
+        &root,
+        event,
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let mut text = String::new();
+    File::from(file).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::may_load;
+
+    #[test]
+    fn it_is_found_wherever_tracefs_is() {
+        if !may_load("it_is_found_wherever_tracefs_is") {
+            return;
+        }
+        let number = tracepoint_number("sched", "sched_switch").unwrap();
+        let unmounted = read_unmounted(Path::new("events/sched/sched_switch/id")).unwrap();
+        assert_eq!(unmounted.trim(), number.to_string());
+        let error = tracepoint_number("sched", "sched_swatch").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}
