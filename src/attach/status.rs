@@ -54,7 +54,7 @@ impl Discover for Status {
         admits: &dyn Fn(&str) -> bool,
     ) -> Result<Candidates, DiscoverError> {
         let all = self.lock().workloads.clone();
-        let admitted = all.into_iter().filter(|it| admits(&it.label));
+        let admitted = all.into_iter().filter(|it| admits(it.label()));
         // Those that are known longest come first.
         let things = admitted.map(|thing| Candidate {
             rank: thing.id,

@@ -57,10 +57,8 @@ impl Workloads {
 
     /// By label.
     pub fn list(&self) -> Vec<Discovered> {
-        let each = self.known.iter().map(|(label, known)| Discovered {
-            label: Arc::clone(label),
-            id: u64::from(known.id),
-        });
+        let each = self.known.iter();
+        let each = each.map(|(label, known)| Discovered::new(Arc::clone(label), known.id.into()));
         each.collect()
     }
 }

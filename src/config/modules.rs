@@ -52,8 +52,9 @@ fn one(merged: &Merged, manifest: &Manifest, problems: &Problems) -> ModuleConfi
         .options
         .iter()
         .map(|o| (o.name.clone(), option(&o.name, o.kind)));
-    let filters = manifest.discovered().into_iter().map(|key| {
-        let label = &key.label;
+    let labels = manifest.discovered().into_iter();
+    let labels = labels.flat_map(|key| &key.labels);
+    let filters = labels.map(|label| {
         let include = path(&format!("{label}_include"));
         let exclude = path(&format!("{label}_exclude"));
         (label.clone(), filter(merged, &include, &exclude, problems))

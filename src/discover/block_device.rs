@@ -77,10 +77,7 @@ impl Discover for BlockDevices {
             .filter(|(_, _, name)| admits(name));
         let wanted = devices.filter(|&(major, minor, _)| self.is_wanted(major, minor));
         let things = wanted.map(|(major, minor, name)| Candidate {
-            thing: Discovered {
-                label: name.into(),
-                id: u64::from(major << 20 | minor),
-            },
+            thing: Discovered::new(name, u64::from(major << 20 | minor)),
             rank: u64::from(is_secondary(name)),
         });
         Ok(Candidates {
@@ -145,7 +142,7 @@ mod tests {
 
     fn labels(found: &Candidates) -> Vec<(&str, u64)> {
         let things = found.things.iter().map(|each| &each.thing);
-        things.map(|thing| (&*thing.label, thing.id)).collect()
+        things.map(|thing| (thing.label(), thing.id)).collect()
     }
 
     #[test]
@@ -178,7 +175,7 @@ mod tests {
         let root = machine();
         let all = BlockDevices::whole(root.path()).discover(&[], &|_| true);
         let chosen = all.unwrap().choose(&[], 2).things;
-        let labels: Vec<_> = chosen.iter().map(|thing| &*thing.label).collect();
+        let labels: Vec<_> = chosen.iter().map(Discovered::label).collect();
         assert_eq!(labels, ["nvme0n1", "sda"]);
         for name in ["loop0", "loop7p1", "ram15", "zram0"] {
             assert!(is_secondary(name), "{name}");

@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::{Discovered, OTHER};
 
@@ -32,7 +31,7 @@ impl Candidates {
     /// Gives out `limit` places. Who is in `placed`, sorted as [`Chosen`] has it, stays: a
     /// newcomer must not end the series of something that still exists.
     ///
-    /// Of things with the same label one gets a place, and none that is called as the rest is:
+    /// Of things with the same labels one gets a place, and none that is called as the rest is:
     /// two series with the same labels would spoil the whole page. Who starts a process may call
     /// it anything, and names that are no UTF-8 can become alike.
     pub fn choose(self, placed: &[Discovered], limit: usize) -> Chosen {
@@ -45,9 +44,10 @@ impl Candidates {
             (a_is_new, a.rank, &a.thing).cmp(&(b_is_new, b.rank, &b.thing))
         });
         let mut chosen = Chosen::default();
-        let mut labels = BTreeSet::from([Arc::from(OTHER)]);
+        let mut labels = BTreeSet::new();
         for (_, Candidate { thing, .. }) in things {
-            if chosen.things.len() < limit && labels.insert(thing.label.clone()) {
+            let is_other = thing.labels.iter().all(|label| **label == *OTHER);
+            if chosen.things.len() < limit && !is_other && labels.insert(thing.labels.clone()) {
                 chosen.things.push(thing);
             } else {
                 chosen.left_out.insert(thing);
@@ -63,8 +63,7 @@ mod tests {
     use super::*;
 
     fn thing(label: &str, id: u64) -> Discovered {
-        let label = label.into();
-        Discovered { label, id }
+        Discovered::new(label, id)
     }
 
     fn choose(of: &[(&str, u64, u64)], placed: &[Discovered], limit: usize) -> Chosen {

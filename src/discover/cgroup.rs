@@ -40,8 +40,7 @@ impl Discover for Cgroups {
         };
         let mut add = |label: &str, id, depth| {
             if admits(label) {
-                let label = label.into();
-                let thing = Discovered { label, id };
+                let thing = Discovered::new(label, id);
                 found.things.push(Candidate { thing, rank: depth });
             }
         };
@@ -84,7 +83,7 @@ impl Discover for Cgroups {
 fn look_at(placed: &[Discovered], mount: &Path, found: &mut Candidates) {
     let seen: BTreeSet<u64> = found.things.iter().map(|each| each.thing.id).collect();
     for thing in placed.iter().filter(|thing| !seen.contains(&thing.id)) {
-        let group = mount.join(thing.label.trim_start_matches('/'));
+        let group = mount.join(thing.label().trim_start_matches('/'));
         if fs::metadata(group).is_ok_and(|group| group.ino() == thing.id) {
             let thing = thing.clone();
             found.things.push(Candidate { thing, rank: 0 });
@@ -145,7 +144,7 @@ mod tests {
     }
 
     fn labels(things: &[Discovered]) -> Vec<&str> {
-        things.iter().map(|thing| &*thing.label).collect()
+        things.iter().map(Discovered::label).collect()
     }
 
     #[test]
@@ -218,7 +217,7 @@ mod tests {
             found
                 .things
                 .iter()
-                .all(|each| *each.thing.label != *"/a/b/c")
+                .all(|each| each.thing.label() != "/a/b/c")
         );
     }
 }

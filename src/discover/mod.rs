@@ -23,13 +23,31 @@ use crate::module::Discovery;
 /// The label of everything that has no series of its own.
 pub const OTHER: &str = "other";
 
+/// What a thing is called: a text for each label of its key, mostly one.
+pub type Labels = Arc<[Arc<str>]>;
+
 /// One thing that can have series of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Discovered {
-    /// Label text. First, so that things sort by name.
-    pub label: Arc<str>,
+    /// First, so that things sort by name.
+    pub labels: Labels,
     /// The kernel's number for it, as the probe finds it.
     pub id: u64,
+}
+
+impl Discovered {
+    /// A thing of one label.
+    pub fn new(label: impl Into<Arc<str>>, id: u64) -> Self {
+        Self {
+            labels: Arc::new([label.into()]),
+            id,
+        }
+    }
+
+    /// Its first label.
+    pub fn label(&self) -> &str {
+        self.labels.first().map_or("", |label| label)
+    }
 }
 
 #[derive(Debug, Error)]
@@ -55,14 +73,15 @@ pub trait Discover: Send {
     ) -> Result<Candidates, DiscoverError>;
 }
 
-/// The discovery that a manifest names.
+/// The discovery that a manifest names; none of what the programs themselves have to tell.
 ///
 /// Workloads are known to whoever attaches to the libraries that make them one.
-pub fn discovery(kind: Discovery, workloads: &attach::Status) -> Box<dyn Discover> {
-    match kind {
+pub fn discovery(kind: Discovery, workloads: &attach::Status) -> Option<Box<dyn Discover>> {
+    Some(match kind {
         Discovery::Workload => Box::new(workloads.clone()),
         Discovery::BlockDevice => Box::new(BlockDevices::whole(Path::new("/"))),
         Discovery::BlockPartition => Box::new(BlockDevices::partitions(Path::new("/"))),
         Discovery::Cgroup => Box::new(Cgroups::new(Path::new("/"))),
-    }
+        Discovery::Seen => return None,
+    })
 }

@@ -15,7 +15,9 @@ use object::{
 use super::sys::create_map;
 use super::{MapHandle, missing_capabilities};
 
-/// `BPF_MAP_TYPE_PERCPU_HASH`
+/// `BPF_MAP_TYPE_…`
+const HASH: u32 = 1;
+const ARRAY: u32 = 2;
 const PER_CPU_HASH: u32 = 5;
 
 /// Whether programs can be loaded here; if not, the test must return at once.
@@ -30,8 +32,22 @@ pub fn may_load(test: &str) -> bool {
 
 /// A per-CPU hash of the kernel's.
 pub fn per_cpu_hash(key_size: u32, value_size: u32, max_entries: u32) -> MapHandle {
+    map(PER_CPU_HASH, key_size, value_size, max_entries)
+}
+
+/// A hash of the kernel's that all CPUs share.
+pub fn hash(key_size: u32, value_size: u32, max_entries: u32) -> MapHandle {
+    map(HASH, key_size, value_size, max_entries)
+}
+
+/// An array of the kernel's that all CPUs share.
+pub fn array(value_size: u32, max_entries: u32) -> MapHandle {
+    map(ARRAY, 4, value_size, max_entries)
+}
+
+fn map(map_type: u32, key_size: u32, value_size: u32, max_entries: u32) -> MapHandle {
     super::process::raise_memory_limit();
-    let fd = create_map(PER_CPU_HASH, key_size, value_size, max_entries).unwrap();
+    let fd = create_map(map_type, key_size, value_size, max_entries).unwrap();
     MapHandle::new("TEST", fd).unwrap()
 }
 

@@ -18,13 +18,13 @@ impl Manifest {
         self.maps.iter().find(|map| map.name == name)
     }
 
-    /// Keys that user space discovers, once per label, in the manifest's order: those that
-    /// can be filtered with `<label>_include` and `<label>_exclude`.
+    /// Keys that user space discovers, once per labels, in the manifest's order: those that
+    /// can be filtered with `<label>_include` and `<label>_exclude` for each label.
     pub fn discovered(&self) -> Vec<&Key> {
         let mut found: Vec<&Key> = Vec::new();
         for key in self.maps.iter().flat_map(Map::keys) {
             let discovered = matches!(key.source, KeySource::Discovered { .. });
-            if discovered && found.iter().all(|known| known.label != key.label) {
+            if discovered && found.iter().all(|known| known.labels != key.labels) {
                 found.push(key);
             }
         }
@@ -35,7 +35,7 @@ impl Manifest {
     /// dimensions, then `cpu` if the series are split by CPU.
     pub fn labels(&self, metric: &Metric, split_by_cpu: bool) -> Vec<String> {
         let keys = self.map(&metric.map).map_or(&[][..], Map::keys);
-        let keys = keys.iter().map(|key| key.label.clone());
+        let keys = keys.iter().flat_map(|key| key.labels.iter().cloned());
         let dimensions = metric.labels.iter().map(|label| label.name.clone());
         keys.chain(dimensions)
             .chain(split_by_cpu.then(|| "cpu".to_owned()))
@@ -68,7 +68,10 @@ impl Map {
     pub fn keys(&self) -> &[Key] {
         match &self.kind {
             MapKind::Keyed(keys) => keys,
-            MapKind::Record | MapKind::Internal { .. } | MapKind::Members { .. } => &[],
+            MapKind::Record
+            | MapKind::Internal { .. }
+            | MapKind::Members { .. }
+            | MapKind::Names { .. } => &[],
         }
     }
 
@@ -79,9 +82,9 @@ impl Map {
             MapKind::Keyed(keys) => keys
                 .iter()
                 .fold(1, |product: u64, key| product.saturating_mul(key.entries())),
-            MapKind::Internal { max_entries, .. } | MapKind::Members { max_entries, .. } => {
-                u64::from(*max_entries)
-            }
+            MapKind::Internal { max_entries, .. }
+            | MapKind::Members { max_entries, .. }
+            | MapKind::Names { max_entries, .. } => u64::from(*max_entries),
         }
     }
 }
@@ -106,10 +109,11 @@ impl Metric {
 
 impl Discovery {
     /// Every discovery and its name in manifests.
-    pub const ALL: [(&'static str, Self); 4] = [
+    pub const ALL: [(&'static str, Self); 5] = [
         ("block_device", Self::BlockDevice),
         ("block_partition", Self::BlockPartition),
         ("cgroup", Self::Cgroup),
         ("workload", Self::Workload),
+        ("seen", Self::Seen),
     ];
 }

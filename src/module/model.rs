@@ -95,6 +95,14 @@ pub enum MapKind {
     /// The values of a discovered label by process, which user space keeps: a process id
     /// (u32) leads to the key (u32) of what the process belongs to.
     Members { label: String, max_entries: u32 },
+    /// The numbers of names that programs have seen, which user space gives: a structure of
+    /// names, one for each label, leads to the key (u32) of what is called so.
+    Names {
+        labels: Vec<String>,
+        /// The map in which programs leave names that they did not find.
+        candidates: String,
+        max_entries: u32,
+    },
     /// The program's own working state: never exported.
     Internal {
         max_entries: u32,
@@ -103,12 +111,13 @@ pub enum MapKind {
     },
 }
 
-/// One field of a map's key and the label it becomes.
+/// One field of a map's key and the labels it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// Member of the key struct.
     pub field: String,
-    pub label: String,
+    /// One, except of what is [seen](Discovery::Seen). Never empty.
+    pub labels: Vec<String>,
     pub source: KeySource,
 }
 
@@ -120,9 +129,9 @@ pub enum KeySource {
     Discovered {
         discovery: Discovery,
         max: u32,
-        /// Default of the configuration key `<label>_include`; empty lets everything in.
+        /// Default of the configuration keys `<label>_include`; empty lets everything in.
         include: String,
-        /// Default of the configuration key `<label>_exclude`; empty leaves nothing out.
+        /// Default of the configuration keys `<label>_exclude`; empty leaves nothing out.
         exclude: String,
     },
     /// Known from the start: the value at index `i` is the key `i`.
@@ -141,6 +150,9 @@ pub enum Discovery {
     /// Groups of processes that map a library of the module: the control group's name, or
     /// that of the command outside one. Numbered as they are found.
     Workload,
+    /// What the programs tell by its names. Numbered as they are seen, by way of a map of
+    /// [names](MapKind::Names).
+    Seen,
 }
 
 /// How one metric comes out of one field of a map's value.

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::discover::{Discovered, OTHER};
+use crate::discover::{Discovered, Labels, OTHER};
 use crate::kernel::{MapError, MapHandle};
 
 /// The keys of one map: user space creates and deletes its entries, the probe looks them up.
@@ -28,15 +28,20 @@ pub struct Part {
 
 #[derive(Debug)]
 pub enum PartKind {
-    /// Takes the ids of the population at this index, and all ones for `other`.
-    Discovered(usize),
+    /// Takes the ids of a population, and all ones for `other`.
+    Discovered {
+        /// The population's index.
+        population: usize,
+        /// Labels that an id becomes.
+        labels: usize,
+    },
     /// Takes the indices of these values.
     Values(Vec<Arc<str>>),
 }
 
 #[derive(Debug)]
 struct Known {
-    label: Arc<str>,
+    labels: Labels,
     since: SystemTime,
     /// Position in the exposition: by label, `other` last.
     rank: usize,
@@ -61,8 +66,12 @@ impl Keyring {
             waiting: BTreeSet::new(),
             refused: 0,
         };
+        let labels = ring.parts.iter().find_map(|part| match part.kind {
+            PartKind::Discovered { labels, .. } => Some(labels),
+            PartKind::Values(_) => None,
+        });
         let known = Known {
-            label: OTHER.into(),
+            labels: (0..labels.unwrap_or(0)).map(|_| OTHER.into()).collect(),
             since,
             rank: 0,
         };
@@ -108,13 +117,16 @@ impl Keyring {
         let mut followed = Ok(());
         let mut waiting = BTreeSet::new();
         let other = self.other();
-        let labels: BTreeMap<u64, &str> = found
+        let labels: BTreeMap<u64, &Labels> = found
             .iter()
-            .map(|thing| (thing.id, &*thing.label))
+            .map(|thing| (thing.id, &thing.labels))
             .collect();
         let known = self.known.iter();
         let gone = known.filter(|&(&id, known)| {
-            Some(id) != other && labels.get(&id).is_none_or(|label| **label != *known.label)
+            Some(id) != other
+                && labels
+                    .get(&id)
+                    .is_none_or(|labels| **labels != known.labels)
         });
         for id in gone.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.known.remove(&id);
@@ -139,7 +151,7 @@ impl Keyring {
                 continue;
             }
             let known = Known {
-                label: Arc::clone(&thing.label),
+                labels: Arc::clone(&thing.labels),
                 since: now,
                 rank,
             };
@@ -168,9 +180,9 @@ impl Keyring {
         for part in &self.parts {
             let value = part.read(key)?;
             match &part.kind {
-                PartKind::Discovered(_) => {
+                PartKind::Discovered { .. } => {
                     let known = self.known.get(&value)?;
-                    labels.push(Arc::clone(&known.label));
+                    labels.extend(known.labels.iter().map(Arc::clone));
                     since = Some(known.since);
                     rank = known.rank;
                 }
@@ -201,7 +213,7 @@ impl Keyring {
     /// The part that follows a population, of which a key has one at most, and which.
     fn discovered(&self) -> Option<(&Part, usize)> {
         self.parts.iter().find_map(|part| match part.kind {
-            PartKind::Discovered(population) => Some((part, population)),
+            PartKind::Discovered { population, .. } => Some((part, population)),
             PartKind::Values(_) => None,
         })
     }
@@ -222,7 +234,7 @@ impl Keyring {
         let mut keys = vec![vec![0; self.key_size]];
         for part in &self.parts {
             let values: Vec<u64> = match &part.kind {
-                PartKind::Discovered(_) => vec![id],
+                PartKind::Discovered { .. } => vec![id],
                 PartKind::Values(values) => (0..values.len() as u64).collect(),
             };
             let extend = |key: &Vec<u8>| {
@@ -248,7 +260,7 @@ impl Part {
 
     fn values(&self) -> usize {
         match &self.kind {
-            PartKind::Discovered(_) => 1,
+            PartKind::Discovered { .. } => 1,
             PartKind::Values(values) => values.len(),
         }
     }
@@ -286,7 +298,10 @@ mod tests {
         let device = Part {
             offset: 0,
             size: 4,
-            kind: PartKind::Discovered(0),
+            kind: PartKind::Discovered {
+                population: 0,
+                labels: 1,
+            },
         };
         let values = PartKind::Values(vec!["read".into(), "write".into()]);
         let operation = Part {
@@ -314,6 +329,34 @@ mod tests {
     }
 
     #[test]
+    fn a_key_can_have_several_labels() {
+        if !may_load("a_key_can_have_several_labels") {
+            return;
+        }
+        let kind = PartKind::Discovered {
+            population: 0,
+            labels: 2,
+        };
+        let part = Part {
+            offset: 0,
+            size: 4,
+            kind,
+        };
+        let mut ring = Keyring::new(vec![part], 4, SystemTime::UNIX_EPOCH);
+        let map = per_cpu_hash(4, 8, 3);
+        ring.create_first(&map).unwrap();
+        let thing = |labels: [&str; 2], id| Discovered {
+            labels: labels.map(Arc::from).into(),
+            id,
+        };
+        let found = [thing(["a", "x"], 0), thing(["a", "y"], 1)];
+        ring.follow(&found, &map, SystemTime::UNIX_EPOCH).unwrap();
+        let labels = |id: u32| ring.meaning(&id.to_ne_bytes()).unwrap().labels;
+        assert_eq!(labels(1), ["a".into(), "y".into()]);
+        assert_eq!(labels(u32::MAX), ["other".into(), "other".into()]);
+    }
+
+    #[test]
     fn keys_that_are_not_ours_mean_nothing() {
         let ring = ring();
         assert!(ring.meaning(&[1, 0, 0, 0, 0, 0, 0, 0]).is_none());
@@ -322,8 +365,7 @@ mod tests {
     }
 
     fn device(label: &str, id: u64) -> Discovered {
-        let label = label.into();
-        Discovered { label, id }
+        Discovered::new(label, id)
     }
 
     /// Entries of all that the ring knows, by label, with the operation `read`: the value.

@@ -7,6 +7,7 @@ mod plan;
 mod population;
 mod report;
 mod running;
+mod seen;
 mod shared;
 mod start;
 mod state;

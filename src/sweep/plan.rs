@@ -52,7 +52,7 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
     }
     match &map.kind {
         MapKind::Record => 1,
-        MapKind::Members { max_entries, .. } => *max_entries,
+        MapKind::Members { max_entries, .. } | MapKind::Names { max_entries, .. } => *max_entries,
         MapKind::Internal {
             max_entries,
             size_option,
@@ -64,7 +64,7 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
         }
         MapKind::Keyed(keys) => keys.iter().fold(1_u32, |entries, key| {
             let values = match &key.source {
-                KeySource::Discovered { .. } => limit(manifest, &key.label, settings, cpus) + 1,
+                KeySource::Discovered { .. } => limit(manifest, &key.labels, settings, cpus) + 1,
                 KeySource::Values(values) => values.len(),
             };
             entries.saturating_mul(u32::try_from(values).unwrap_or(u32::MAX))
@@ -74,24 +74,24 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
 
 /// How many things may have series of their own beside `other`, so that neither a map's
 /// bound nor a metric's `max_series` is passed: the same for every map that is keyed by the
-/// label. Zero where `max_series` has no room for one.
+/// labels. Zero where `max_series` has no room for one.
 pub(super) fn limit(
     manifest: &Manifest,
-    label: &str,
+    labels: &[String],
     settings: &ModuleConfig,
     cpus: usize,
 ) -> usize {
     let mut limit = usize::MAX;
     let maps = manifest.maps.iter();
     for map in maps.filter(|map| settings.wants(map.when.as_deref())) {
-        let Some(key) = map.keys().iter().find(|key| key.label == label) else {
+        let Some(key) = map.keys().iter().find(|key| key.labels == labels) else {
             continue;
         };
         let KeySource::Discovered { max, .. } = key.source else {
             continue;
         };
         limit = limit.min(max as usize);
-        let others = map.keys().iter().filter(|other| other.label != label);
+        let others = map.keys().iter().filter(|other| other.labels != labels);
         let others = others.map(Key::entries).fold(1, u64::saturating_mul);
         let metrics = manifest.metrics.iter();
         for metric in metrics.filter(|metric| metric.map == map.name) {
@@ -135,7 +135,7 @@ mod tests {
 
     fn devices(max_series: usize) -> usize {
         let (manifest, settings) = block_io(|settings| settings.max_series = max_series);
-        limit(&manifest, "device", &settings, 8)
+        limit(&manifest, &["device".to_owned()], &settings, 8)
     }
 
     #[test]
@@ -189,10 +189,11 @@ mod tests {
             }
             settings.max_series = 40;
         });
-        assert_eq!(limit(&manifest, "cgroup", &settings, 8), 39);
+        let cgroup = ["cgroup".to_owned()];
+        assert_eq!(limit(&manifest, &cgroup, &settings, 8), 39);
         for metric in &mut manifest.metrics {
             metric.per_cpu = Some("per_cpu".to_owned());
         }
-        assert_eq!(limit(&manifest, "cgroup", &settings, 8), 4);
+        assert_eq!(limit(&manifest, &cgroup, &settings, 8), 4);
     }
 }

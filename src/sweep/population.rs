@@ -1,12 +1,36 @@
-use crate::discover::{Chosen, Discover, DiscoverError, Discovered};
+use std::collections::BTreeMap;
 
-/// Which values of a label may have series of their own.
-pub type Admit = Box<dyn Fn(&str) -> bool + Send>;
+use thiserror::Error;
 
-/// The values that one label has on this machine, as of the last discovery.
+use super::seen::Seen;
+use crate::discover::{Candidates, Chosen, Discover, DiscoverError, Discovered};
+use crate::kernel::{MapError, MapHandle};
+
+/// Which texts of a thing's label, by the label's position, may have series of their own.
+pub type Admit = Box<dyn Fn(usize, &str) -> bool + Send>;
+
+/// Who tells what exists.
+pub enum Source {
+    /// The machine.
+    Found(Box<dyn Discover>),
+    /// The programs.
+    Seen(Box<Seen>),
+}
+
+/// Why a population is as it was before.
+#[derive(Debug, Error)]
+pub enum RefreshError {
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    #[error(transparent)]
+    Map(#[from] MapError),
+}
+
+/// The values that the labels of one key have on this machine, as of the last discovery.
 pub struct Population {
+    /// The label, or several with commas.
     pub label: String,
-    discover: Box<dyn Discover>,
+    source: Source,
     admit: Admit,
     /// How many there is room for in every map that is keyed by it.
     limit: usize,
@@ -19,10 +43,10 @@ pub struct Population {
 }
 
 impl Population {
-    pub fn new(label: &str, discover: Box<dyn Discover>, admit: Admit, limit: usize) -> Self {
+    pub fn new(label: &str, source: Source, admit: Admit, limit: usize) -> Self {
         Self {
             label: label.to_owned(),
-            discover,
+            source,
             admit,
             limit,
             chosen: Chosen::default(),
@@ -37,14 +61,26 @@ impl Population {
         &self.chosen.things
     }
 
+    /// Takes the maps of the loaded module, before anything else.
+    ///
+    /// # Errors
+    ///
+    /// The process has no descriptor left.
+    pub fn open(&mut self, maps: &BTreeMap<String, MapHandle>) -> Result<(), MapError> {
+        match &mut self.source {
+            Source::Found(_) => Ok(()),
+            Source::Seen(seen) => seen.open(maps),
+        }
+    }
+
     /// Looks again. Keeps what was known when that fails, so that a passing failure does not
     /// take series away.
     ///
     /// # Errors
     ///
     /// The kernel's list cannot be read.
-    pub fn refresh(&mut self) -> Result<(), DiscoverError> {
-        match self.discover.discover(&self.chosen.things, &*self.admit) {
+    pub fn refresh(&mut self) -> Result<(), RefreshError> {
+        match self.look() {
             Ok(found) => {
                 let unseen = found.unseen;
                 let chosen = found.choose(&self.chosen.things, self.limit);
@@ -60,6 +96,28 @@ impl Population {
             }
         }
     }
+
+    /// Tells the programs who has entries now.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal of the kernel.
+    pub fn settle(&mut self) -> Result<(), MapError> {
+        match &mut self.source {
+            Source::Found(_) => Ok(()),
+            Source::Seen(seen) => seen.settle(&self.chosen.things),
+        }
+    }
+
+    fn look(&mut self) -> Result<Candidates, RefreshError> {
+        let admit = &self.admit;
+        Ok(match &mut self.source {
+            Source::Found(discover) => {
+                discover.discover(&self.chosen.things, &|label| admit(0, label))?
+            }
+            Source::Seen(seen) => seen.look(&**admit)?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -68,7 +126,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::discover::{Candidate, Candidates};
+    use crate::discover::Candidate;
 
     /// What exists, as the test says.
     #[derive(Clone, Default)]
@@ -78,10 +136,7 @@ mod tests {
         /// Things whose number is the place of their label in the alphabet.
         fn set(&self, labels: &str, unseen: u64) {
             let things = labels.char_indices().map(|(_, label)| Candidate {
-                thing: Discovered {
-                    label: label.to_string().into(),
-                    id: label.into(),
-                },
+                thing: Discovered::new(label.to_string(), label.into()),
                 rank: 0,
             });
             *self.0.lock().unwrap() = Candidates {
@@ -104,8 +159,9 @@ mod tests {
     #[test]
     fn places_are_kept_and_each_thing_without_one_is_counted_once() {
         let machine = Machine::default();
-        let admit = Box::new(|_: &str| true);
-        let mut population = Population::new("device", Box::new(machine.clone()), admit, 2);
+        let admit = Box::new(|_: usize, _: &str| true);
+        let source = Source::Found(Box::new(machine.clone()));
+        let mut population = Population::new("device", source, admit, 2);
         // What exists, how much more, who has a place, how many were left out so far.
         for (exists, unseen, placed, left_out) in [
             ("cd", 0, "cd", 0),
@@ -121,7 +177,7 @@ mod tests {
             machine.set(exists, unseen);
             population.refresh().unwrap();
             let things = population.things().iter();
-            let labels: String = things.map(|thing| &*thing.label).collect();
+            let labels: String = things.map(Discovered::label).collect();
             assert_eq!((&*labels, population.left_out), (placed, left_out));
         }
     }

@@ -191,6 +191,10 @@ impl RunningModule {
             let followed = keyring.follow(population.things(), handle, now);
             complaints.extend(followed.err().map(|error| error.to_string()));
         }
+        for population in &mut self.populations {
+            let settled = population.settle();
+            complaints.extend(settled.err().map(|error| error.to_string()));
+        }
         complaints
     }
 

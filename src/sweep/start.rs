@@ -9,9 +9,10 @@ use thiserror::Error;
 use super::keyring::{Keyring, Part, PartKind};
 use super::metric::{BoundMetric, Reading};
 use super::plan::{limit, plan};
-use super::population::Population;
+use super::population::{Population, Source};
 use super::report::ModuleReport;
 use super::running::{RunningModule, SweptMap};
+use super::seen::Seen;
 use super::sweepable::{Buffers, Sweepable as _};
 use super::usage::Usage;
 use crate::attach::{Attacher, Status};
@@ -53,7 +54,7 @@ pub fn verify(module: &Module, settings: &ModuleConfig) -> Result<(), StartError
         since: SystemTime::UNIX_EPOCH,
         status: Status::default(),
     };
-    binder.maps(&binder.populations())?;
+    binder.maps(&binder.populations()?)?;
     let plan = plan(&module.manifest, settings, 1);
     Ok(kernel::verify(&module.object, &plan)?)
 }
@@ -81,7 +82,7 @@ pub fn start<'a>(
         since,
         status: Status::default(),
     };
-    let mut populations: Vec<Population> = binder.populations();
+    let mut populations: Vec<Population> = binder.populations()?;
     let mut maps = binder.maps(&populations)?;
     let plan = plan(manifest, settings, cpus.len());
     let mut loaded = loader.load(&module.object, &plan, |handles| {
@@ -144,6 +145,7 @@ fn create_entries(
     now: SystemTime,
 ) -> Result<(), MapError> {
     for population in populations.iter_mut() {
+        population.open(handles)?;
         let _ = population.refresh();
     }
     for map in maps {
@@ -198,43 +200,55 @@ struct Binder<'a> {
 }
 
 impl Binder<'_> {
-    /// One population for each discovered label.
-    fn populations(&self) -> Vec<Population> {
-        let discovered = self.manifest.discovered();
-        let wanted = discovered
-            .into_iter()
-            .filter(|key| self.wants_label(&key.label));
-        wanted
-            .filter_map(|key| {
-                let KeySource::Discovered {
-                    discovery: kind, ..
-                } = key.source
-                else {
-                    return None;
-                };
-                let filter = self
-                    .settings
-                    .filters
-                    .get(&key.label)
-                    .cloned()
-                    .unwrap_or(Filter::All);
-                let limit = limit(self.manifest, &key.label, self.settings, self.cpus);
-                let admit = Box::new(move |text: &str| filter.admits(text));
-                Some(Population::new(
-                    &key.label,
-                    discovery(kind, &self.status),
-                    admit,
-                    limit,
-                ))
-            })
-            .collect()
+    /// One population for each discovered key, by its labels.
+    fn populations(&self) -> Result<Vec<Population>, StartError> {
+        let discovered = self.manifest.discovered().into_iter();
+        let wanted = discovered.filter(|key| self.wants_labels(&key.labels));
+        let each = wanted.map(|key| {
+            let filters: Vec<Filter> = key
+                .labels
+                .iter()
+                .map(|label| self.settings.filters.get(label).cloned())
+                .map(|filter| filter.unwrap_or(Filter::All))
+                .collect();
+            let admit = Box::new(move |label: usize, text: &str| {
+                let filter = filters.get(label);
+                filter.is_none_or(|filter| filter.admits(text))
+            });
+            let limit = limit(self.manifest, &key.labels, self.settings, self.cpus);
+            let source = self.source(key)?;
+            let label = key.labels.join(",");
+            Ok(Population::new(&label, source, admit, limit))
+        });
+        each.collect()
     }
 
-    fn wants_label(&self, label: &str) -> bool {
+    /// Who tells what a key can be.
+    fn source(&self, key: &Key) -> Result<Source, StartError> {
+        if let KeySource::Discovered {
+            discovery: kind, ..
+        } = key.source
+            && let Some(discovery) = discovery(kind, &self.status)
+        {
+            return Ok(Source::Found(discovery));
+        }
+        let mut maps = self.manifest.maps.iter();
+        let names = maps.find_map(|map| match &map.kind {
+            MapKind::Names {
+                labels, candidates, ..
+            } if *labels == key.labels => Some((map.name.as_str(), candidates.as_str())),
+            _ => None,
+        });
+        let (names, candidates) = names.unwrap_or_default();
+        let seen = Seen::new(&key.labels, names, candidates, self.layouts);
+        Ok(Source::Seen(Box::new(seen.map_err(StartError::Mismatch)?)))
+    }
+
+    fn wants_labels(&self, labels: &[String]) -> bool {
         let mut maps = self.manifest.maps.iter();
         maps.any(|map| {
             self.settings.wants(map.when.as_deref())
-                && map.keys().iter().any(|key| key.label == label)
+                && map.keys().iter().any(|key| key.labels == labels)
         })
     }
 
@@ -312,8 +326,12 @@ impl Binder<'_> {
                     PartKind::Values(values.iter().map(|value| value.as_str().into()).collect())
                 }
                 KeySource::Discovered { .. } => {
-                    let index = populations.iter().position(|each| each.label == key.label);
-                    PartKind::Discovered(index.unwrap_or(usize::MAX))
+                    let label = key.labels.join(",");
+                    let index = populations.iter().position(|each| each.label == label);
+                    PartKind::Discovered {
+                        population: index.unwrap_or(usize::MAX),
+                        labels: key.labels.len(),
+                    }
                 }
             };
             Ok(Part {

@@ -37,7 +37,8 @@ fn labels(manifest: &Manifest, metric: &Metric) -> Vec<(String, String)> {
             crate::module::KeySource::Values(values) => values.join(", "),
             crate::module::KeySource::Discovered { max, .. } => format!("up to {max}, and other"),
         };
-        labels.push((key.label.clone(), values));
+        let each = key.labels.iter();
+        labels.extend(each.map(|label| (label.clone(), values.clone())));
     }
     for label in &metric.labels {
         labels.push((label.name.clone(), label.values.join(", ")));

@@ -50,23 +50,24 @@ pub fn module(manifest: &Manifest) -> Vec<Key> {
         else {
             continue;
         };
-        let label = &key.label;
-        let of = |what: &str| format!("Only {label}s that match this {what}");
-        let mut include_key = Key::new(
-            &path(&format!("{label}_include")),
-            Form::Pattern,
-            Value::String(include.clone()),
-            &of("regular expression get series of their own; empty: all"),
-        );
-        include_key.details =
-            &["It must match the whole name. Not together with the exclusion below."];
-        keys.push(include_key);
-        keys.push(Key::new(
-            &path(&format!("{label}_exclude")),
-            Form::Pattern,
-            Value::String(exclude.clone()),
-            &format!("No {label} that matches this regular expression gets series of its own"),
-        ));
+        for label in &key.labels {
+            let of = |what: &str| format!("Only {label}s that match this {what}");
+            let mut include_key = Key::new(
+                &path(&format!("{label}_include")),
+                Form::Pattern,
+                Value::String(include.clone()),
+                &of("regular expression get series of their own; empty: all"),
+            );
+            include_key.details =
+                &["It must match the whole name. Not together with the exclusion below."];
+            keys.push(include_key);
+            keys.push(Key::new(
+                &path(&format!("{label}_exclude")),
+                Form::Pattern,
+                Value::String(exclude.clone()),
+                &format!("No {label} that matches this regular expression gets series of its own"),
+            ));
+        }
     }
     keys
 }

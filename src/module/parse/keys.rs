@@ -3,7 +3,7 @@ use crate::document::{Fields, Origin, Problems, Table};
 use crate::module::model::{Discovery, Key, KeySource, Map};
 
 const KEYS: &[&str] = &[
-    "field", "label", "discover", "max", "include", "exclude", "values",
+    "field", "label", "labels", "discover", "max", "include", "exclude", "values",
 ];
 
 /// A bound that keeps per-CPU values of every key affordable.
@@ -25,11 +25,13 @@ pub(super) fn read(fields: &Fields<'_>, problems: &Problems) -> Option<Vec<Key>>
     }
     for (at, later) in keys.iter().enumerate() {
         for earlier in keys.iter().take(at) {
-            if earlier.label == later.label {
-                problems.add(
-                    fields.origin(),
-                    format!("two keys have the label {:?}", later.label),
-                );
+            for label in &later.labels {
+                if earlier.labels.contains(label) {
+                    problems.add(
+                        fields.origin(),
+                        format!("two keys have the label {label:?}"),
+                    );
+                }
             }
             if earlier.field == later.field {
                 problems.add(
@@ -56,9 +58,7 @@ fn key(table: &Table, problems: &Problems) -> Option<Key> {
     let field = fields
         .required_text("field")
         .and_then(|at| names::symbol(at, "field", problems));
-    let label = fields
-        .required_text("label")
-        .and_then(|at| names::label(at, problems));
+    let labels = labels(&fields, problems);
     let source = match (fields.has("discover"), fields.has("values")) {
         (true, false) => discovered(&fields, problems),
         (false, true) => values(&fields, problems),
@@ -67,11 +67,50 @@ fn key(table: &Table, problems: &Problems) -> Option<Key> {
             None
         }
     };
-    Some(Key {
+    let key = Key {
         field: field?,
-        label: label?,
+        labels: labels?,
         source: source?,
-    })
+    };
+    check_several(&fields, &key, problems);
+    Some(key)
+}
+
+/// `label`, or `labels` of what is called by several names.
+fn labels(fields: &Fields<'_>, problems: &Problems) -> Option<Vec<String>> {
+    if !fields.has("labels") {
+        let label = fields.required_text("label")?;
+        return Some(vec![names::label(label, problems)?]);
+    }
+    if fields.has("label") {
+        problems.add(fields.origin(), "a key has either label or labels");
+    }
+    names::labels(fields, "labels", problems)
+}
+
+/// Only names that programs leave come in several parts, and a pattern is for one.
+fn check_several(fields: &Fields<'_>, key: &Key, problems: &Problems) {
+    if key.labels.len() < 2 {
+        return;
+    }
+    let KeySource::Discovered {
+        discovery: Discovery::Seen,
+        include,
+        exclude,
+        ..
+    } = &key.source
+    else {
+        return problems.add(
+            fields.origin(),
+            "only keys with discover = \"seen\" have labels",
+        );
+    };
+    if !include.is_empty() || !exclude.is_empty() {
+        problems.add(
+            fields.origin(),
+            "include and exclude are for keys with one label",
+        );
+    }
 }
 
 fn discovered(fields: &Fields<'_>, problems: &Problems) -> Option<KeySource> {
@@ -144,13 +183,13 @@ pub(super) fn check_consistent<'a>(
     let mut known: Vec<(&Key, &Map)> = Vec::new();
     for map in maps {
         for key in map.keys() {
-            let Some((first, other)) = known.iter().find(|(known, _)| known.label == key.label)
-            else {
+            let shares = |known: &Key| known.labels.iter().any(|it| key.labels.contains(it));
+            let Some((first, other)) = known.iter().find(|(known, _)| shares(known)) else {
                 known.push((key, map));
                 continue;
             };
-            if !same_filters(&first.source, &key.source) {
-                let (label, a, b) = (&key.label, &other.name, &map.name);
+            if first.labels != key.labels || !same_filters(&first.source, &key.source) {
+                let (label, a, b) = (key.labels.join("\", \""), &other.name, &map.name);
                 problems.add(
                     origin,
                     format!("label \"{label}\" comes from different keys in maps {a} and {b}; make discover, include and exclude agree, or rename one"),

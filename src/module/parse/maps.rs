@@ -1,5 +1,5 @@
 use super::declared::Declared;
-use super::{Scope, keys, names};
+use super::{Scope, keys, names, seen};
 use crate::document::{At, Fields};
 use crate::module::model::{Map, MapKind, OptionKind};
 
@@ -9,6 +9,8 @@ const KEYS: &[&str] = &[
     "keys",
     "internal",
     "members",
+    "names",
+    "candidates",
     "max_entries",
     "size_option",
 ];
@@ -43,10 +45,15 @@ pub(super) fn read(fields: &Fields<'_>, scope: &Scope<'_>) -> Declared<Map> {
         }
     }
     keys::check_consistent(declared.valid(), fields.origin(), scope.problems);
+    seen::check(&declared, fields, scope.problems);
     declared
 }
 
 fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
+    if fields.has("candidates") && !fields.has("names") {
+        let rule = "candidates is only for maps of names";
+        scope.problems.add(fields.origin(), rule);
+    }
     let internal = fields.boolean("internal").is_some_and(|at| at.value);
     if internal {
         if fields.has("keys") {
@@ -59,6 +66,9 @@ fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
     }
     if fields.has("members") {
         return members(fields, scope);
+    }
+    if fields.has("names") {
+        return seen::names(fields, scope);
     }
     for key in ["max_entries", "size_option"] {
         if fields.has(key) {
@@ -94,7 +104,7 @@ fn members(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
     }
 }
 
-fn internal_kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
+pub(super) fn internal_kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
     let problems = scope.problems;
     let size_option = fields.text("size_option");
     let default = size_option.and_then(|at| size_default(at, scope));

@@ -128,7 +128,7 @@ fn metric(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<Metric> {
 
 fn exported_map<'s>(name: At<'_, &str>, scope: &'s Scope<'_>) -> Option<&'s Map> {
     let map = scope.maps.refer(name, "map", scope.problems)?;
-    if matches!(map.kind, MapKind::Internal { .. } | MapKind::Members { .. }) {
+    if !matches!(map.kind, MapKind::Record | MapKind::Keyed(_)) {
         scope.problems.add(
             name.origin,
             format!("map {:?} is internal: it exports nothing", name.value),
@@ -166,8 +166,8 @@ fn labels(fields: &Fields<'_>, map: Option<&Map>, scope: &Scope<'_>) -> Option<V
         let mut keys = map
             .map_or(&[][..], Map::keys)
             .iter()
-            .map(|key| key.label.as_str());
-        if others.any(|name| name == label.name) || keys.any(|name| name == label.name) {
+            .flat_map(|key| &key.labels);
+        if others.any(|name| name == label.name) || keys.any(|name| *name == label.name) {
             problems.add(
                 fields.origin(),
                 format!("two labels are named {:?}", label.name),

@@ -9,6 +9,7 @@ mod metrics;
 mod names;
 mod options;
 mod programs;
+mod seen;
 
 use super::ManifestError;
 use super::model::{Manifest, Map, ModuleOption, OptionKind, Program};

@@ -1,6 +1,6 @@
 //! How things may be named.
 
-use crate::document::{At, Problems, did_you_mean};
+use crate::document::{At, Fields, Problems, did_you_mean};
 
 /// Lower-case words of letters and digits, joined by single underscores, the first beginning
 /// with a letter.
@@ -71,6 +71,18 @@ pub(super) fn module(name: At<'_, &str>, problems: &Problems) -> Option<String> 
         return None;
     }
     snake_case(name, "module name", problems).map(|name| name.value.to_owned())
+}
+
+/// The names of several labels, each another.
+pub(super) fn labels(fields: &Fields<'_>, key: &str, problems: &Problems) -> Option<Vec<String>> {
+    let texts = fields.texts(key);
+    let distinct = distinct(&texts, "label", problems);
+    if texts.is_empty() {
+        problems.add(fields.origin(), format!("{key} must name labels"));
+    }
+    let labels = texts.iter().filter_map(|at| label(*at, problems));
+    let labels: Vec<String> = labels.collect();
+    (!labels.is_empty() && labels == distinct).then_some(labels)
 }
 
 /// Checks a label's name by Prometheus' rules.

@@ -118,12 +118,8 @@ pub(super) fn check_names(scope: &Scope<'_>) {
         .valid()
         .flat_map(Map::keys)
         .filter(|key| matches!(key.source, KeySource::Discovered { .. }))
-        .flat_map(|key| {
-            [
-                format!("{}_include", key.label),
-                format!("{}_exclude", key.label),
-            ]
-        })
+        .flat_map(|key| &key.labels)
+        .flat_map(|label| [format!("{label}_include"), format!("{label}_exclude")])
         .collect();
     for (name, origin) in scope.options.names() {
         let taken = BUILTIN_OPTIONS.contains(&name) || discovered.iter().any(|key| key == name);
