@@ -11,9 +11,11 @@ pub mod access;
 pub mod argument;
 pub mod bounded;
 pub mod declare;
+pub mod names;
 pub mod observe;
 pub mod options;
 pub mod places;
+pub mod record;
 pub mod registers;
 
 pub use geophone_histogram::Histogram;

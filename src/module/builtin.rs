@@ -38,4 +38,5 @@ pub(super) const MODULES: &[Embedded] = &[
     embedded!("block_io"),
     embedded!("tcp"),
     embedded!("cuda"),
+    embedded!("dma_fence"),
 ];

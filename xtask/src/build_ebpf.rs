@@ -250,7 +250,14 @@ fn first_line(command: &mut Command) -> Result<String> {
 
 fn hash_sources(ebpf: &Path) -> Result<String> {
     let mut files = Vec::new();
-    for place in ["Cargo.toml", "Cargo.lock", "src", "examples", "histogram"] {
+    for place in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "examples",
+        "histogram",
+        "names",
+    ] {
         collect(&ebpf.join(place), &mut files)?;
     }
     files.sort();
