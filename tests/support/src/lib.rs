@@ -29,4 +29,5 @@ pub mod requirement;
 pub mod scenario;
 pub mod scsi_debug;
 pub mod tool;
+pub mod vgem;
 pub mod wait;

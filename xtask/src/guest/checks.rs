@@ -12,6 +12,7 @@ use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::multipath::Multipath;
 use geophone_test_support::network::Pair;
 use geophone_test_support::scsi_debug::ScsiDebug;
+use geophone_test_support::vgem::Vgem;
 use geophone_test_support::{programs, scenario};
 use rustix::process::Signal;
 
@@ -19,7 +20,7 @@ use crate::guest::report::{Check, Outcome};
 use crate::vm::image::DAEMON;
 
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10435);
-const MODULES: [&str; 3] = ["runqueue", "block_io", "tcp"];
+const MODULES: [&str; 4] = ["runqueue", "block_io", "tcp", "dma_fence"];
 
 /// How long the scheduler's load works.
 const SCHEDULE: Duration = Duration::from_secs(3);
@@ -30,7 +31,7 @@ const CONFIGURATION: &str = "[log]\nlevel = \"debug\"\n[modules.runqueue]\nper_c
 /// A scenario on the running daemon.
 type Scenario = fn(&mut Client) -> Result<String>;
 
-const SCENARIOS: [(&str, Scenario); 11] = [
+const SCENARIOS: [(&str, Scenario); 14] = [
     ("runqueue", runqueue),
     ("runqueue-groups", runqueue_groups),
     ("block_io", block_io),
@@ -42,6 +43,9 @@ const SCENARIOS: [(&str, Scenario); 11] = [
     ("tcp-refusals", tcp_refusals),
     ("tcp-round-trips", tcp_round_trips),
     ("tcp-retransmissions", tcp_retransmissions),
+    ("dma_fence-waits", dma_fence_waits),
+    ("dma_fence-in-flight", dma_fence_in_flight),
+    ("dma_fence-abandoned", dma_fence_abandoned),
 ];
 
 pub fn run() -> Result<()> {
@@ -179,6 +183,34 @@ fn tcp_refusals(client: &mut Client) -> Result<String> {
 
 fn tcp_retransmissions(client: &mut Client) -> Result<String> {
     equal(&scenario::tcp::retransmissions(client, 2, 8 << 20)?)
+}
+
+fn dma_fence_waits(client: &mut Client) -> Result<String> {
+    with_vgem(|device| {
+        let (counts, times) = scenario::dma_fence::waits(client, device)?;
+        times.iter().try_for_each(|times| times.within(0.1))?;
+        Ok(format!("{}; {}", equal(&counts)?, join(&times)))
+    })
+}
+
+fn dma_fence_in_flight(client: &mut Client) -> Result<String> {
+    with_vgem(|device| scenario::dma_fence::in_flight(client, device, 5))
+}
+
+fn dma_fence_abandoned(client: &mut Client) -> Result<String> {
+    with_vgem(
+        |device| match scenario::dma_fence::abandoned(client, device, 5)? {
+            Some(abandoned) => equal(&[abandoned]),
+            None => Ok("not tried: this kernel makes no containers of fences".to_owned()),
+        },
+    )
+}
+
+fn with_vgem(test: impl FnOnce(&Vgem) -> Result<String>) -> Result<String> {
+    match Vgem::find()? {
+        Some(device) => test(&device),
+        None => Ok("not tried: this kernel has no vgem".to_owned()),
+    }
 }
 
 /// The daemon ends in time and the kernel holds the programs that it held before.

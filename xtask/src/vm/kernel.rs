@@ -11,7 +11,7 @@ use crate::vm::modules::Modules;
 
 /// What the guest's loads need that a kernel may have as modules. The first is not among
 /// the dependencies of nf_tables, which asks for a checksum by its name when it starts.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 11] = [
     "crc32c_generic",
     "loop",
     "sd_mod",
@@ -22,6 +22,7 @@ const MODULES: [&str; 10] = [
     "sch_netem",
     "nf_tables",
     "nft_numgen",
+    "vgem",
 ];
 
 /// The file beside a kernel that tells which modules it was fetched with.
