@@ -12,6 +12,7 @@ mod cgroup;
 mod collect;
 #[cfg(target_arch = "x86_64")]
 mod cuda;
+mod dma_fence;
 mod lifecycle;
 mod options;
 mod page;
