@@ -148,6 +148,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_several_labels_has_one_share() {
+        let (manifest, settings) = of("dma_fence", |settings| settings.max_series = 3);
+        let labels = ["driver", "timeline"].map(str::to_owned);
+        assert_eq!(limit(&manifest, &labels, &settings, 8), 2);
+    }
+
+    #[test]
     fn without_room_for_a_device_there_is_only_other() {
         assert_eq!([devices(17), devices(9), devices(1), devices(0)], [0; 4]);
         let (manifest, settings) = block_io(|settings| settings.max_series = 1);

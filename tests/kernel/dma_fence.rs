@@ -40,9 +40,14 @@ fn fences_and_waits_last_as_long_as_they_do() {
     let daemon = geophone(&["dma_fence"]).start().unwrap();
     let mut client = daemon.client().unwrap();
     let (counts, times) = scenario::dma_fence::waits(&mut client, &device).unwrap();
-    counts.iter().for_each(|counts| counts.equal(1.0).unwrap());
-    times.iter().for_each(|times| times.within(0.1).unwrap());
+    for count in counts {
+        count.equal(1.0).unwrap();
+    }
+    for time in times {
+        time.within(0.1).unwrap();
+    }
     scenario::dma_fence::in_flight(&mut client, &device, 5).unwrap();
+    scenario::dma_fence::crowd(&mut client, &device, 50, 60).unwrap();
     if let Some(abandoned) = scenario::dma_fence::abandoned(&mut client, &device, 5).unwrap() {
         abandoned.equal(1.0).unwrap();
     }

@@ -31,7 +31,7 @@ const CONFIGURATION: &str = "[log]\nlevel = \"debug\"\n[modules.runqueue]\nper_c
 /// A scenario on the running daemon.
 type Scenario = fn(&mut Client) -> Result<String>;
 
-const SCENARIOS: [(&str, Scenario); 14] = [
+const SCENARIOS: [(&str, Scenario); 15] = [
     ("runqueue", runqueue),
     ("runqueue-groups", runqueue_groups),
     ("block_io", block_io),
@@ -45,6 +45,7 @@ const SCENARIOS: [(&str, Scenario); 14] = [
     ("tcp-retransmissions", tcp_retransmissions),
     ("dma_fence-waits", dma_fence_waits),
     ("dma_fence-in-flight", dma_fence_in_flight),
+    ("dma_fence-crowd", dma_fence_crowd),
     ("dma_fence-abandoned", dma_fence_abandoned),
 ];
 
@@ -195,6 +196,11 @@ fn dma_fence_waits(client: &mut Client) -> Result<String> {
 
 fn dma_fence_in_flight(client: &mut Client) -> Result<String> {
     with_vgem(|device| scenario::dma_fence::in_flight(client, device, 5))
+}
+
+/// There are places for 2,048.
+fn dma_fence_crowd(client: &mut Client) -> Result<String> {
+    with_vgem(|device| scenario::dma_fence::crowd(client, device, 50, 60))
 }
 
 fn dma_fence_abandoned(client: &mut Client) -> Result<String> {

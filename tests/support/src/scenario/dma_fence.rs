@@ -17,10 +17,8 @@ const IN_FLIGHT: &str = "geophone_dma_fence_in_flight";
 const ABANDONED: &str = "geophone_dma_fence_abandoned_total";
 const LATENCY: &str = "geophone_dma_fence_latency_seconds";
 const WAIT: &str = "geophone_dma_fence_wait_seconds";
-const LOST: [&str; 2] = [
-    "geophone_dma_fence_unmatched_total",
-    "geophone_dma_fence_untracked_total",
-];
+const UNMATCHED: &str = "geophone_dma_fence_unmatched_total";
+const UNTRACKED: &str = "geophone_dma_fence_untracked_total";
 
 /// Both are what `drivers/gpu/drm/vgem/vgem_fence.c` calls its fences.
 const VGEM: [(&str, &str); 2] = [("driver", "vgem"), ("timeline", "unbound")];
@@ -70,7 +68,7 @@ pub fn waits(client: &mut Client, device: &Vgem) -> Result<(Vec<Comparison>, [Co
             seconds
         })
     };
-    for metric in LOST {
+    for metric in [UNMATCHED, UNTRACKED] {
         let lost = |page: &Exposition| page.sum(metric, &[]).unwrap_or(0.0);
         let lost = lost(&to.page) - lost(&from.page);
         ensure!(lost < 0.5, "{metric} grew by {lost}");
@@ -133,6 +131,58 @@ pub fn in_flight(client: &mut Client, device: &Vgem, count: u32) -> Result<Strin
         "{before}, then {during} with {count} more, then {after}"
     );
     Ok(format!("{before}, {during}, {after} in flight"))
+}
+
+/// More fences at a time than there are places for: each is in flight or forgotten, and its
+/// signal is a latency or unmatched. `fences` on each of `buffers`, whose signals come from
+/// several threads at once.
+pub fn crowd(client: &mut Client, device: &Vgem, buffers: u32, fences: u32) -> Result<String> {
+    const LATENCIES: &str = "geophone_dma_fence_latency_seconds_count";
+    until_named(client, device, &device.buffer()?)?;
+    let mut now = || -> Result<_> {
+        let page = Reading::take(client, || Ok(()))?.page;
+        let of = |metric: &str| page.sum(metric, &[]).with_context(|| metric.to_owned());
+        Ok([
+            of(IN_FLIGHT)?,
+            of(UNTRACKED)?,
+            of(LATENCIES)?,
+            of(UNMATCHED)?,
+        ])
+    };
+    let before = now()?;
+    let mut groups = Vec::new();
+    for _ in 0..buffers {
+        let buffer = device.buffer()?;
+        let fences = (0..fences).map(|_| device.attach(&buffer, Access::Read));
+        groups.push(fences.collect::<Result<Vec<_>>>()?);
+    }
+    let during = now()?;
+    thread::scope(|scope| {
+        let signal = |group: Vec<u32>| group.iter().try_for_each(|it| device.signal(*it));
+        let each = groups.into_iter();
+        let threads: Vec<_> = each
+            .map(|group| scope.spawn(move || signal(group)))
+            .collect();
+        threads.into_iter().try_for_each(|thread| {
+            let ended = thread.join();
+            ended.map_err(|_| anyhow::anyhow!("a signaller panicked"))?
+        })
+    })?;
+    let after = now()?;
+    let grown = |to: [f64; 4], from: [f64; 4]| [0, 1, 2, 3].map(|at| to[at] - from[at]);
+    let [in_flight, forgotten, ..] = grown(during, before);
+    let [left, _, latencies, unmatched] = grown(after, before);
+    let text = format!(
+        "{in_flight} in flight and {forgotten} forgotten, then {latencies} latencies and \
+         {unmatched} unmatched, {left} left"
+    );
+    let all = f64::from(buffers * fences);
+    let is_whole = (in_flight + forgotten, latencies + unmatched) == (all, all);
+    ensure!(
+        is_whole && forgotten > 0.0 && (forgotten, left) == (unmatched, 0.0),
+        "{text}, of {all}"
+    );
+    Ok(text)
 }
 
 /// Containers of fences that nobody looks at go without a signal. None where the kernel makes
