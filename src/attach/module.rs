@@ -106,19 +106,27 @@ impl Attacher {
         let members = self.workloads.update(now, processes);
         // First what the workloads are called: their entries are made at the next sweep.
         self.publish();
+        if *self.status.lock().members != members {
+            self.status.lock().members = Arc::new(members.clone());
+        }
         for map in &self.members {
             for process in self.known.keys().filter(|it| !members.contains_key(it)) {
                 // It may have been taken out by nobody else.
                 let _ = map.delete(&process.to_ne_bytes());
             }
-            for (process, workload) in &members {
-                if self.known.get(process) != Some(workload) {
-                    // A full map leaves the process in `other`.
-                    let _ = map.set(&process.to_ne_bytes(), &workload.to_ne_bytes());
-                }
-            }
         }
+        let known = std::mem::take(&mut self.known);
+        let is_told = |process: &u32, workload: &u32| {
+            known.get(process) == Some(workload)
+                || self.members.iter().all(|map| {
+                    let set = map.set(&process.to_ne_bytes(), &workload.to_ne_bytes());
+                    set.is_ok()
+                })
+        };
+        // What the kernel has no room for is in `other`, and tried again.
         self.known = members;
+        self.known
+            .retain(|process, workload| is_told(process, workload));
         self.workloads.given() != before
     }
 

@@ -92,6 +92,15 @@ pub enum MapKind {
     /// The values of a discovered label by process, which user space keeps: a process id
     /// (u32) leads to the key (u32) of what the process belongs to.
     Members { label: String, max_entries: u32 },
+    /// What processes hold, an entry for each thing: the program makes the entries and takes
+    /// them out again, user space takes out those of processes that have ended. The one key
+    /// is a process id (u32), and the label's value that of what the process belongs to.
+    Held {
+        keys: Vec<Key>,
+        max_entries: u32,
+        /// As of [`MapKind::Internal`].
+        size_option: Option<String>,
+    },
     /// The program's own working state: never exported.
     Internal {
         max_entries: u32,

@@ -1,5 +1,6 @@
 //! From maps to snapshot: one sweep at a time, shared by all who ask while it runs.
 
+mod holdings;
 mod keyring;
 mod metric;
 mod plan;

@@ -56,6 +56,11 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
         MapKind::Internal {
             max_entries,
             size_option,
+        }
+        | MapKind::Held {
+            max_entries,
+            size_option,
+            ..
         } => {
             let option = size_option.as_deref();
             let size = option.and_then(|option| settings.integer(option));

@@ -3,6 +3,7 @@ use std::time::SystemTime;
 
 use tracing::warn;
 
+use super::holdings::Holdings;
 use super::keyring::{Keyring, Meaning};
 use super::metric::BoundMetric;
 use super::population::Population;
@@ -23,6 +24,7 @@ pub struct RunningModule {
     pub(super) since: SystemTime,
     pub(super) populations: Vec<Population>,
     pub(super) maps: Vec<SweptMap>,
+    pub(super) holdings: Vec<Holdings>,
     /// Other maps that are not too large, and how many entries each had at the last sweep.
     pub(super) counted: Vec<(String, Option<usize>)>,
     /// Labels of the possible CPUs.
@@ -70,6 +72,20 @@ impl Sweepable for RunningModule {
                         families.extend(read);
                     }
                 }
+                Err(error) => {
+                    complaints.push(error.to_string());
+                    families = None;
+                }
+            }
+        }
+        for held in &mut self.holdings {
+            let map = self.module.maps.get(&held.name);
+            let (Some(map), Some(population)) = (map, self.populations.get(held.population)) else {
+                continue;
+            };
+            let entries = &mut buffers.entries;
+            match held.sweep(map, population, &self.status, self.since, entries) {
+                Ok(read) => families.iter_mut().for_each(|all| all.extend(read.clone())),
                 Err(error) => {
                     complaints.push(error.to_string());
                     families = None;
@@ -134,7 +150,9 @@ impl Sweepable for RunningModule {
         for (name, map) in &self.module.maps {
             let mut swept = self.maps.iter().map(|map| (&map.name, Some(map.entries)));
             let mut counted = self.counted.iter().map(|(map, entries)| (map, *entries));
+            let mut held = self.holdings.iter().map(|it| (&it.name, Some(it.entries)));
             let entries = swept.find(|(map, _)| *map == name);
+            let entries = entries.or_else(|| held.find(|(map, _)| *map == name));
             let entries = entries.or_else(|| counted.find(|(map, _)| *map == name));
             if let Some(entries) = entries.and_then(|(_, entries)| entries) {
                 families.gauge(&MAP_ENTRIES, &[module, name], entries as f64);

@@ -1,5 +1,7 @@
 //! From a manifest, an object and settings to a running module.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,7 +19,7 @@ use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
 use crate::kernel::{self, LoadError, Loader, MapError, MapHandle};
-use crate::module::{Discovery, Key, KeySource, Manifest, MapKind, Metric, Module};
+use crate::module::{Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, Module};
 
 /// Largest hash map, in bytes of keys and values, whose entries are counted at every sweep
 /// though no metric is read from it: to count them is to copy them, at some 0.3 us each.
@@ -55,7 +57,9 @@ pub fn verify(module: &Module, settings: &ModuleConfig) -> Result<(), StartError
         since: SystemTime::UNIX_EPOCH,
         status: Status::default(),
     };
-    binder.maps(&binder.populations())?;
+    let populations = binder.populations();
+    binder.maps(&populations)?;
+    binder.holdings(&populations)?;
     let plan = plan(&module.manifest, settings, 1);
     Ok(kernel::verify(&module.object, &plan)?)
 }
@@ -85,6 +89,7 @@ pub fn start<'a>(
     };
     let mut populations: Vec<Population> = binder.populations();
     let mut maps = binder.maps(&populations)?;
+    let mut holdings = binder.holdings(&populations)?;
     let plan = plan(manifest, settings, cpus.len());
     let mut loaded = loader.load(&module.object, &plan, |handles| {
         create_entries(&mut maps, &mut populations, handles, since)
@@ -97,6 +102,13 @@ pub fn start<'a>(
             .iter()
             .map(|metric| at_library(manifest, &metric.descriptor.name, &loaded))
             .collect();
+    }
+    for held in &mut holdings {
+        held.metrics
+            .retain(|metric| is_fed(manifest, &metric.bound.descriptor.name, &loaded));
+        for metric in &mut held.metrics {
+            metric.programs = at_library(manifest, &metric.bound.descriptor.name, &loaded);
+        }
     }
     let attacher = loaded.take_functions().map(|programs| {
         let members = manifest.maps.iter();
@@ -113,6 +125,7 @@ pub fn start<'a>(
     maps.retain(|map| !map.metrics.is_empty());
     let others = loaded.maps.iter();
     let others = others.filter(|(name, _)| maps.iter().all(|map| map.name != **name));
+    let others = others.filter(|(name, _)| holdings.iter().all(|map| map.name != **name));
     let others = others.filter(|(_, map)| map.is_array() || map.full_size() <= MAX_COUNTED);
     let counted = others.map(|(name, _)| (name.clone(), None)).collect();
     Ok(RunningModule {
@@ -126,6 +139,7 @@ pub fn start<'a>(
         since,
         populations,
         maps,
+        holdings,
         counted,
         cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
         complaint: String::new(),
@@ -245,21 +259,13 @@ impl Binder<'_> {
             .maps
             .iter()
             .filter(|map| self.settings.wants(map.when.as_deref()))
+            .filter(|map| !matches!(map.kind, MapKind::Held { .. }))
         {
-            let metrics = self
-                .manifest
-                .metrics
-                .iter()
-                .filter(|metric| metric.map == map.name);
-            let metrics: Vec<&Metric> = metrics
-                .filter(|metric| self.settings.wants(metric.when.as_deref()))
-                .collect();
+            let metrics = self.metrics(map);
             if metrics.is_empty() {
                 continue;
             }
-            let layout = self.layouts.get(&map.name).ok_or_else(|| {
-                StartError::Mismatch(format!("the object has no map {}", map.name))
-            })?;
+            let layout = self.layout(map)?;
             let keyring = match map.keys() {
                 [] => None,
                 keys => Some(self.keyring(keys, &map.name, layout, populations)?),
@@ -274,6 +280,20 @@ impl Binder<'_> {
             });
         }
         Ok(maps)
+    }
+
+    /// The exported metrics that are read from a map.
+    fn metrics(&self, map: &Map) -> Vec<&Metric> {
+        let metrics = self.manifest.metrics.iter();
+        let metrics = metrics.filter(|metric| metric.map == map.name);
+        metrics
+            .filter(|metric| self.settings.wants(metric.when.as_deref()))
+            .collect()
+    }
+
+    fn layout(&self, map: &Map) -> Result<&MapLayout, StartError> {
+        let layout = self.layouts.get(&map.name);
+        layout.ok_or_else(|| StartError::Mismatch(format!("the object has no map {}", map.name)))
     }
 
     fn keyring(
