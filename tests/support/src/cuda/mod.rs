@@ -100,6 +100,14 @@ impl Application {
     /// Of its command, which is the workload's name outside a control group.
     pub const COMMAND: &str = "geophone-cuda";
 
+    /// Arguments that stand for addresses: where an allocation leaves its own, that of the
+    /// thread's latest that is not freed, and, as the second, where the pitch of rows goes.
+    pub const NEW: i64 = -2;
+    pub const LATEST: i64 = -3;
+    pub const PITCH: i64 = -4;
+    /// How many rows an allocation of rows has.
+    pub const ROWS: u64 = 3;
+
     pub fn id(&self) -> u32 {
         self.child.id()
     }
