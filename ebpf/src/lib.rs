@@ -14,6 +14,7 @@ pub mod declare;
 pub mod observe;
 pub mod options;
 pub mod registers;
+pub mod stack;
 
 pub use geophone_histogram::Histogram;
 

@@ -22,8 +22,10 @@ use aya_ebpf::macros::{uprobe, uretprobe};
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 
 use geophone_ebpf::registers::returned;
+use geophone_ebpf::stack;
 
 use crate::call::{Call, Memory};
+use crate::workload::{FINEST, SCHEMA};
 
 geophone_ebpf::probe_object!();
 
@@ -33,6 +35,7 @@ const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
 
 #[uprobe]
 pub fn cuda_entry(context: ProbeContext) -> u32 {
+    stack::of_its_own(SCHEMA.load() > FINEST);
     // SAFETY: the program's own context.
     let call = unsafe { Call::of(context.as_ptr()) };
     // What the library calls in itself is part of the call that the application made.
@@ -58,6 +61,7 @@ pub fn cuda_entry(context: ProbeContext) -> u32 {
 
 #[uretprobe]
 pub fn cuda_return(context: RetProbeContext) -> u32 {
+    stack::of_its_own(SCHEMA.load() > FINEST);
     // SAFETY: the program's own context.
     let call = unsafe { Call::of(context.as_ptr()) };
     if let Some((duration, entered)) = in_flight::end(&context, call) {

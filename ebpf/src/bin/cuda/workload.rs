@@ -11,6 +11,9 @@ use crate::task;
 
 option!(SCHEMA: u32 = 3);
 
+/// No schema is above it.
+pub const FINEST: u32 = 3;
+
 /// The workload of processes that are not in [`CUDA_PROCESSES`].
 const OTHER: u32 = u32::MAX;
 
