@@ -82,7 +82,10 @@ impl Attacher {
         match self.attach(&library, &path, file) {
             Ok(attached) => {
                 let places: Places = attached.programs.values().copied().sum();
-                info!(module = %self.module, library = %path, fast = places.fast, slow = places.slow, "attached to library");
+                let copies = self.programs.copies();
+                // None where the kernel has attach cookies.
+                let copies = (copies > 0).then_some(copies);
+                info!(module = %self.module, library = %path, fast = places.fast, slow = places.slow, copies, "attached to library");
                 self.attached.insert(found.key.clone(), attached);
             }
             Err(reason) => {

@@ -31,6 +31,7 @@ pub(super) fn plan(manifest: &Manifest, settings: &ModuleConfig, cpus: usize) ->
             })
             .collect(),
         force_alternative: None,
+        without_cookies: false,
     }
 }
 

@@ -56,6 +56,11 @@ impl Copies {
         Ok((copies, first))
     }
 
+    /// All, that of the cookie zero too.
+    pub fn count(&self) -> usize {
+        self.loaded.lock().len() + 1
+    }
+
     /// Those of other cookies than zero.
     pub fn loaded(&self) -> Loaded {
         self.loaded.clone()

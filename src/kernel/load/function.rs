@@ -58,6 +58,16 @@ pub(super) enum Loaded {
 }
 
 impl FunctionPrograms {
+    /// Copies that are loaded of the programs because the kernel has no attach cookies.
+    pub fn copies(&self) -> usize {
+        let programs = self.programs.values();
+        let copies = programs.map(|program| match &program.loaded {
+            Loaded::Copies { copies, .. } => copies.count(),
+            Loaded::Multi(_) | Loaded::Single => 0,
+        });
+        copies.sum()
+    }
+
     /// Whether a program runs when functions return.
     pub fn is_at_return(&self, program: &str) -> bool {
         let program = self.programs.get(program);

@@ -28,7 +28,8 @@ impl FunctionLoader {
         let needed = alternatives.any(|it| it.attach.is_at_library());
         Self {
             code: needed.then(|| Code::of(object, ebpf)).flatten(),
-            has_cookies: helper.is_ok_and(|it| resolve(&it, kernel.reader()).is_ok()),
+            has_cookies: !plan.without_cookies
+                && helper.is_ok_and(|it| resolve(&it, kernel.reader()).is_ok()),
             programs: BTreeMap::new(),
         }
     }

@@ -6,6 +6,9 @@ mod copies;
 mod error;
 mod function;
 mod function_loader;
+#[cfg(all(test, target_arch = "x86_64"))]
+#[allow(clippy::unwrap_used)]
+mod function_tests;
 mod kernel_btf;
 mod plan;
 mod refusal;
