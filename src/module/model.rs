@@ -94,7 +94,7 @@ pub enum MapKind {
     Members { label: String, max_entries: u32 },
     /// What processes hold, an entry for each thing: the program makes the entries and takes
     /// them out again, user space takes out those of processes that have ended. The one key
-    /// is a process id (u32), and the label's value that of what the process belongs to.
+    /// is a process or thread id (u32), and the label's value that of what the process belongs to.
     Held {
         keys: Vec<Key>,
         max_entries: u32,

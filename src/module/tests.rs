@@ -148,7 +148,8 @@ fn what_processes_hold_has_a_process_id_for_its_key_and_gauges() {
     assert_eq!(manifest.maps[1].keys().len(), 1);
 
     let other = key("values = [\"a\"]");
-    let rule = "what processes hold has one key: a process id, with discover = \"workload\"";
+    let rule =
+        "what processes hold has one key: a process or thread id, with discover = \"workload\"";
     let found: Vec<String> = told(&[("internal = true", &other)]);
     assert_eq!(found, [format!("disk.toml:43:1: {rule}")]);
 

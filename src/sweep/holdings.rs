@@ -26,7 +26,7 @@ pub(super) struct Holdings {
 /// Where an entry tells whose it is, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {
-    /// In the key: the process id, a u32.
+    /// In the key: the id of the process, or of a thread of it, a u32.
     pub process: usize,
     /// In the value: when that process started, in nanoseconds since boot.
     pub started: usize,

@@ -231,7 +231,14 @@ fn a_thread_that_ends_within_a_call_disturbs_no_other() {
         Ok((fs::read_dir(&threads)?.count() == 1 + 16).then_some(()))
     })
     .unwrap();
+    let in_flight = |client: &mut Client| {
+        let labels = [("map", "CUDA_IN_FLIGHT")];
+        let page = client.metrics().unwrap();
+        page.sum("geophone_map_entries", &labels).unwrap()
+    };
+    assert!((in_flight(&mut client) - 16.0).abs() < 0.5);
     drop(victim);
+    assert!(in_flight(&mut client) < 0.5);
     assert_eq!(
         application
             .call(&calls("cuStreamSynchronize", 50, [100, 0, 0]))

@@ -89,7 +89,7 @@ fn held(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
     if !matches!(&keys[..], [only] if is_workload(only)) {
         scope.problems.add(
             fields.origin(),
-            "what processes hold has one key: a process id, with discover = \"workload\"",
+            "what processes hold has one key: a process or thread id, with discover = \"workload\"",
         );
         return None;
     }

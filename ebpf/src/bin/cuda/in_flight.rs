@@ -26,34 +26,40 @@ pub struct Entered {
 }
 
 #[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Thread {
+    thread: u32,
+}
+
+#[repr(C)]
 pub struct InFlight {
     call: u64,
     /// Of the stack when the function was entered: what it calls has a lower one.
     stack_pointer: u64,
-    /// Of the thread, whose number may have been another's before.
-    thread_start: u64,
+    /// Start of the thread, whose number may have been another's before.
+    started: u64,
     entered: Entered,
 }
 
-/// Without memory until there are calls. Not an array of places by thread: a call may last as
+/// Without memory until there are calls; user space takes out those of threads that have ended. Not an array of places by thread: a call may last as
 /// long as the GPU computes, and of two in one place the longer would be lost.
 #[btf_map]
-static CUDA_IN_FLIGHT: HashMap<u32, InFlight, 1, NO_PREALLOC> = HashMap::new();
+static CUDA_IN_FLIGHT: HashMap<Thread, InFlight, 1, NO_PREALLOC> = HashMap::new();
 
 /// Whether the thread is within a timed call.
 #[inline(always)]
 pub fn is_within(context: &ProbeContext) -> bool {
     // SAFETY: read before anything else can be done to the entry, which is this thread's own.
-    let Some(call) = (unsafe { CUDA_IN_FLIGHT.get(task::thread()) }) else {
+    let Some(call) = (unsafe { CUDA_IN_FLIGHT.get(own()) }) else {
         return false;
     };
-    call.thread_start == task::thread_start() && stack_pointer(context) < call.stack_pointer
+    call.started == task::thread_start() && stack_pointer(context) < call.stack_pointer
 }
 
 /// `bytes` and `detail` as [`Entered`] has them.
 #[inline(always)]
 pub fn begin(context: &ProbeContext, call: Call, [bytes, detail]: [u64; 2]) {
-    let thread = task::thread();
+    let thread = own();
     // SAFETY: as above.
     if unsafe { CUDA_IN_FLIGHT.get(thread) }.is_some() {
         lost(|lost| &mut lost.abandoned);
@@ -61,7 +67,7 @@ pub fn begin(context: &ProbeContext, call: Call, [bytes, detail]: [u64; 2]) {
     let entry = InFlight {
         call: call.0,
         stack_pointer: stack_pointer(context),
-        thread_start: task::thread_start(),
+        started: task::thread_start(),
         entered: Entered {
             // SAFETY: a helper without arguments.
             begin: unsafe { bpf_ktime_get_ns() },
@@ -80,10 +86,10 @@ pub fn begin(context: &ProbeContext, call: Call, [bytes, detail]: [u64; 2]) {
 pub fn end(context: &RetProbeContext, call: Call) -> Option<(u64, Entered)> {
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
-    let thread = task::thread();
+    let thread = own();
     // SAFETY: as above.
     let entry = unsafe { CUDA_IN_FLIGHT.get(thread) };
-    let Some(entry) = entry.filter(|entry| entry.thread_start == task::thread_start()) else {
+    let Some(entry) = entry.filter(|entry| entry.started == task::thread_start()) else {
         lost(|lost| &mut lost.unmatched);
         return None;
     };
@@ -100,6 +106,13 @@ pub fn end(context: &RetProbeContext, call: Call) -> Option<(u64, Entered)> {
     let same = entry.call == call.0;
     let _ = CUDA_IN_FLIGHT.remove(thread);
     same.then_some(measured)
+}
+
+#[inline(always)]
+fn own() -> Thread {
+    Thread {
+        thread: task::thread(),
+    }
 }
 
 #[inline(always)]
