@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
+use super::name::Naming;
 use super::status::{Places, Status};
 use super::workload::Workloads;
 use crate::discover::library::{self, Key, Pattern, Process, Wanted};
@@ -41,6 +42,7 @@ impl Attacher {
         libraries: Vec<Library>,
         programs: FunctionPrograms,
         members: Vec<MapHandle>,
+        naming: Naming,
         status: Status,
     ) -> Self {
         Self {
@@ -50,7 +52,7 @@ impl Attacher {
             members,
             status,
             attached: BTreeMap::new(),
-            workloads: Workloads::default(),
+            workloads: Workloads::new(naming),
             known: BTreeMap::new(),
         }
     }

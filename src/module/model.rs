@@ -61,6 +61,8 @@ pub struct Library {
     /// Directories to look into beside those of the loader's cache.
     pub places: Vec<String>,
     pub functions: Vec<Functions>,
+    /// The bool option by which its users are called by their container or unit.
+    pub short_names: Option<String>,
 }
 
 /// Functions of a library that the same programs attach to with the same cookie.

@@ -14,7 +14,7 @@ use super::plan::{limit, plan};
 use super::population::Population;
 use super::report::ModuleReport;
 use super::running::{RunningModule, SweptMap};
-use crate::attach::{Attacher, Status};
+use crate::attach::{Attacher, Naming, Status};
 use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
@@ -119,6 +119,7 @@ pub fn start<'a>(
             manifest.libraries.clone(),
             programs,
             members.collect(),
+            naming(manifest, settings),
             binder.status.clone(),
         )
     });
@@ -146,6 +147,17 @@ pub fn start<'a>(
         status: binder.status.clone(),
         attacher,
     })
+}
+
+/// How the users of the module's libraries are called.
+fn naming(manifest: &Manifest, settings: &ModuleConfig) -> Naming {
+    let mut options = manifest.libraries.iter();
+    let mut is_short = |name: &String| settings.is_on(name);
+    if options.any(|library| library.short_names.as_ref().is_some_and(&mut is_short)) {
+        Naming::Short
+    } else {
+        Naming::Path
+    }
 }
 
 /// Creates the entries of `other`, and of all that exists now: the first events shall find

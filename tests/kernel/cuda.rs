@@ -6,6 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use geophone_test_support::client::Client;
+use geophone_test_support::control_group::Group;
 use geophone_test_support::cuda::{Application, Calls, Driver, Way};
 use geophone_test_support::daemon::Daemon;
 use geophone_test_support::exposition::Exposition;
@@ -248,6 +249,33 @@ fn a_thread_that_ends_within_a_call_disturbs_no_other() {
     let page = client.metrics().unwrap();
     let synchronized = ("operation", "stream_synchronize");
     assert_eq!(of(&page, "call_duration_seconds_count", synchronized), 50);
+}
+
+#[test]
+fn workloads_are_called_by_their_container_if_asked() {
+    let Some(_turn) = turn() else { return };
+    let id = "4a1b2c3d4e5f".repeat(6);
+    let group = Group::named(&format!("docker-{}.scope", &id[..64])).unwrap();
+    let driver = Driver::build().unwrap();
+    let application = driver.start().unwrap();
+    group.take(application.id()).unwrap();
+    for (configuration, name) in [
+        ("", group.label()),
+        (
+            "[modules.cuda]\nshort_names = true\n",
+            "docker-4a1b2c3d4e5f",
+        ),
+    ] {
+        let options = geophone(&["cuda"]).configuration(configuration);
+        let daemon = options.start().unwrap();
+        let mut client = daemon.client().unwrap();
+        let labels = [("workload", name)];
+        wait::until(name, PATIENCE, || {
+            let page = client.metrics()?;
+            Ok(page.sum("geophone_cuda_calls_total", &labels).map(|_| ()))
+        })
+        .unwrap();
+    }
 }
 
 #[test]
