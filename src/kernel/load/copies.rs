@@ -74,28 +74,33 @@ impl Copies {
         places: &[Place],
         at_return: bool,
     ) -> io::Result<Vec<OwnedFd>> {
-        let mut loaded = self.loaded.lock();
         let attach = |place: &Place| {
-            let program = match place.cookie {
-                0 => first,
-                cookie => {
-                    if !loaded.contains_key(&cookie) {
-                        if loaded.len() + 1 >= MAX_COPIES {
-                            let text = format!("more than {MAX_COPIES} different cookies");
-                            return Err(io::Error::other(text));
-                        }
-                        let copy = self.load(cookie).map_err(|refused| {
-                            let cause = refused.error;
-                            io::Error::other(format!("no copy for cookie {cookie:#x}: {cause}"))
-                        })?;
-                        loaded.insert(cookie, copy);
-                    }
-                    loaded.get(&cookie).unwrap_or(first)
-                }
+            let copy = match place.cookie {
+                0 => first.try_clone()?,
+                cookie => self.copy(cookie)?,
             };
-            perf::attach_uprobe(program.as_fd(), path, place.offset, at_return)
+            perf::attach_uprobe(copy.as_fd(), path, place.offset, at_return)
         };
         places.iter().map(attach).collect()
+    }
+
+    /// That of a cookie, loaded if it is not. Who asks what the copies did does not wait for
+    /// the verifier.
+    fn copy(&self, cookie: u64) -> io::Result<OwnedFd> {
+        if let Some(copy) = self.loaded.lock().get(&cookie) {
+            return copy.try_clone();
+        }
+        if self.count() >= MAX_COPIES {
+            let text = format!("more than {MAX_COPIES} different cookies");
+            return Err(io::Error::other(text));
+        }
+        let copy = self.load(cookie).map_err(|refused| {
+            let cause = refused.error;
+            io::Error::other(format!("no copy for cookie {cookie:#x}: {cause}"))
+        })?;
+        let again = copy.try_clone()?;
+        self.loaded.lock().insert(cookie, copy);
+        Ok(again)
     }
 
     fn load(&self, cookie: u64) -> Result<OwnedFd, Refused> {
