@@ -17,6 +17,7 @@ pub mod options;
 pub mod places;
 pub mod record;
 pub mod registers;
+pub mod stack;
 
 pub use geophone_histogram::Histogram;
 

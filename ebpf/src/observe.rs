@@ -12,33 +12,42 @@ pub fn add(cell: &mut u64, amount: u64) {
 /// Observes a time of `nanoseconds`; a negative one (clocks that disagree) counts as zero.
 #[inline(always)]
 pub fn observe_nanoseconds(histogram: &mut Histogram, nanoseconds: u64, schema: u32) {
-    let nanoseconds = if (nanoseconds as i64) < 0 {
-        0
-    } else {
-        nanoseconds
-    };
-    observe_ticks(histogram, ticks(nanoseconds), nanoseconds, schema);
+    let nanoseconds = not_negative(nanoseconds);
+    observe_ticks(histogram, ticks(nanoseconds), nanoseconds, schema, add);
 }
 
 /// Observes a time of `nanoseconds` in ticks of 2^-10 s: for times of minutes to years.
 #[inline(always)]
 pub fn observe_long(histogram: &mut Histogram, nanoseconds: u64, schema: u32) {
-    let nanoseconds = if (nanoseconds as i64) < 0 {
-        0
-    } else {
-        nanoseconds
-    };
-    observe_ticks(histogram, long_ticks(nanoseconds), nanoseconds, schema);
+    let nanoseconds = not_negative(nanoseconds);
+    observe_ticks(histogram, long_ticks(nanoseconds), nanoseconds, schema, add);
 }
 
 /// Observes a size of `bytes`.
 #[inline(always)]
 pub fn observe_bytes(histogram: &mut Histogram, bytes: u64, schema: u32) {
-    observe_ticks(histogram, bytes, bytes, schema);
+    observe_ticks(histogram, bytes, bytes, schema, add);
 }
 
+/// A time that is negative is none.
 #[inline(always)]
-fn observe_ticks(histogram: &mut Histogram, ticks: u64, raw: u64, schema: u32) {
+fn not_negative(nanoseconds: u64) -> u64 {
+    if (nanoseconds as i64) < 0 {
+        0
+    } else {
+        nanoseconds
+    }
+}
+
+/// With the addition that the program has to use.
+#[inline(always)]
+fn observe_ticks(
+    histogram: &mut Histogram,
+    ticks: u64,
+    raw: u64,
+    schema: u32,
+    add: impl Fn(&mut u64, u64),
+) {
     add(&mut histogram.sum, raw);
     if let Some(cell) = histogram.slots.get_mut(slot(ticks, schema)) {
         add(cell, 1);
@@ -50,7 +59,9 @@ fn observe_ticks(histogram: &mut Histogram, ticks: u64, raw: u64, schema: u32) {
 pub mod preemptible {
     use core::arch::asm;
 
-    use geophone_histogram::{Histogram, slot, ticks};
+    use geophone_histogram::{Histogram, ticks};
+
+    use super::{not_negative, observe_ticks};
 
     /// Adds `amount` to a cell, in one instruction.
     #[inline(always)]
@@ -63,10 +74,7 @@ pub mod preemptible {
     /// Observes a time of `nanoseconds`; a negative one counts as zero.
     #[inline(always)]
     pub fn observe_nanoseconds(histogram: &mut Histogram, nanoseconds: u64, schema: u32) {
-        let nanoseconds = (nanoseconds as i64).max(0) as u64;
-        add(&mut histogram.sum, nanoseconds);
-        if let Some(cell) = histogram.slots.get_mut(slot(ticks(nanoseconds), schema)) {
-            add(cell, 1);
-        }
+        let nanoseconds = not_negative(nanoseconds);
+        observe_ticks(histogram, ticks(nanoseconds), nanoseconds, schema, add);
     }
 }

@@ -6,6 +6,6 @@
 macro_rules! option {
     ($name:ident: $type:ty = $default:expr) => {
         #[unsafe(no_mangle)]
-        static $name: ::aya_ebpf::Global<$type> = ::aya_ebpf::Global::new($default);
+        pub static $name: ::aya_ebpf::Global<$type> = ::aya_ebpf::Global::new($default);
     };
 }

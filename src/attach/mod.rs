@@ -2,10 +2,12 @@
 //! machine, detached when nobody uses them any more.
 
 mod module;
+mod name;
 mod status;
 mod watcher;
 mod workload;
 
 pub use module::Attacher;
+pub use name::Naming;
 pub use status::Status;
 pub use watcher::Watcher;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
+use super::name::Naming;
 use super::status::{Places, Status};
 use super::workload::Workloads;
 use crate::discover::library::{self, Key, Pattern, Process, Wanted};
@@ -41,6 +42,7 @@ impl Attacher {
         libraries: Vec<Library>,
         programs: FunctionPrograms,
         members: Vec<MapHandle>,
+        naming: Naming,
         status: Status,
     ) -> Self {
         Self {
@@ -50,7 +52,7 @@ impl Attacher {
             members,
             status,
             attached: BTreeMap::new(),
-            workloads: Workloads::default(),
+            workloads: Workloads::new(naming),
             known: BTreeMap::new(),
         }
     }
@@ -82,7 +84,10 @@ impl Attacher {
         match self.attach(&library, &path, file) {
             Ok(attached) => {
                 let places: Places = attached.programs.values().copied().sum();
-                info!(module = %self.module, library = %path, fast = places.fast, slow = places.slow, "attached to library");
+                let copies = self.programs.copies();
+                // None where the kernel has attach cookies.
+                let copies = (copies > 0).then_some(copies);
+                info!(module = %self.module, library = %path, fast = places.fast, slow = places.slow, copies, "attached to library");
                 self.attached.insert(found.key.clone(), attached);
             }
             Err(reason) => {
@@ -106,19 +111,27 @@ impl Attacher {
         let members = self.workloads.update(now, processes);
         // First what the workloads are called: their entries are made at the next sweep.
         self.publish();
+        if *self.status.lock().members != members {
+            self.status.lock().members = Arc::new(members.clone());
+        }
         for map in &self.members {
             for process in self.known.keys().filter(|it| !members.contains_key(it)) {
                 // It may have been taken out by nobody else.
                 let _ = map.delete(&process.to_ne_bytes());
             }
-            for (process, workload) in &members {
-                if self.known.get(process) != Some(workload) {
-                    // A full map leaves the process in `other`.
-                    let _ = map.set(&process.to_ne_bytes(), &workload.to_ne_bytes());
-                }
-            }
         }
+        let known = std::mem::take(&mut self.known);
+        let is_told = |process: &u32, workload: &u32| {
+            known.get(process) == Some(workload)
+                || self.members.iter().all(|map| {
+                    let set = map.set(&process.to_ne_bytes(), &workload.to_ne_bytes());
+                    set.is_ok()
+                })
+        };
+        // What the kernel has no room for is in `other`, and tried again.
         self.known = members;
+        self.known
+            .retain(|process, workload| is_told(process, workload));
         self.workloads.given() != before
     }
 

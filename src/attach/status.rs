@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::discover::{Candidate, Candidates, Discover, DiscoverError, Discovered};
@@ -13,6 +13,8 @@ pub struct Attachments {
     /// Programs that are at a function of some file.
     pub programs: BTreeSet<String>,
     pub workloads: Vec<Discovered>,
+    /// The workload's number of each process.
+    pub members: Arc<BTreeMap<u32, u32>>,
     /// Why the last file that could not be attached to could not; empty if all could.
     pub complaint: String,
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::name::Naming;
 use crate::discover::Discovered;
 use crate::discover::library::Process;
 
@@ -15,6 +16,7 @@ const WORKLOADS: usize = 1_024;
 /// Who uses a library: processes by their control group, or by their command outside one.
 #[derive(Debug, Default)]
 pub struct Workloads {
+    naming: Naming,
     known: BTreeMap<Arc<str>, Known>,
     next: u32,
 }
@@ -26,11 +28,18 @@ struct Known {
 }
 
 impl Workloads {
+    pub fn new(naming: Naming) -> Self {
+        Self {
+            naming,
+            ..Self::default()
+        }
+    }
+
     /// Takes in who uses the library now. Gives the workload of each process.
     pub fn update(&mut self, now: Instant, processes: &[&Process]) -> BTreeMap<u32, u32> {
         let mut members = BTreeMap::new();
         for process in processes {
-            let label = label(process);
+            let label = self.naming.of(process);
             let full = self.known.len() >= WORKLOADS;
             let known = match self.known.get_mut(&label) {
                 Some(known) => known,
@@ -60,14 +69,5 @@ impl Workloads {
         let each = self.known.iter();
         let each = each.map(|(label, known)| Discovered::new(Arc::clone(label), known.id.into()));
         each.collect()
-    }
-}
-
-/// The control group's path where there is one below the root, which says what the process
-/// is for; otherwise the command's name.
-fn label(process: &Process) -> Arc<str> {
-    match &process.cgroup {
-        Some(group) if &*group.path != "/" => Arc::clone(&group.path),
-        _ => Arc::clone(&process.comm),
     }
 }

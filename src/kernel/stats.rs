@@ -55,6 +55,14 @@ impl ProgramInfo {
         program_info(program).map(|(info, known)| Self::from_raw(&info, known))
     }
 
+    /// Adds what another program did, which is a copy of this one.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.run_time += other.run_time;
+        self.run_count += other.run_count;
+        let misses = self.recursion_misses.zip(other.recursion_misses);
+        self.recursion_misses = misses.map(|(own, others)| own + others);
+    }
+
     fn from_raw(info: &RawProgramInfo, known: usize) -> Self {
         let mut tag = String::with_capacity(16);
         for byte in info.tag {

@@ -59,15 +59,16 @@ impl Manifest {
 
     /// The most series a metric can have on one CPU's account, before `max_series` bounds it.
     pub fn worst_case_series(&self, metric: &Metric) -> u64 {
-        let entries = self.map(&metric.map).map_or(1, Map::entries);
-        entries.saturating_mul(metric.array_length())
+        let keys = self.map(&metric.map).map_or(&[][..], Map::keys);
+        let keys = keys.iter().map(Key::entries);
+        keys.fold(metric.array_length(), u64::saturating_mul)
     }
 }
 
 impl Map {
     pub fn keys(&self) -> &[Key] {
         match &self.kind {
-            MapKind::Keyed(keys) => keys,
+            MapKind::Keyed(keys) | MapKind::Held { keys, .. } => keys,
             MapKind::Record
             | MapKind::Internal { .. }
             | MapKind::Members { .. }
@@ -83,6 +84,7 @@ impl Map {
                 .iter()
                 .fold(1, |product: u64, key| product.saturating_mul(key.entries())),
             MapKind::Internal { max_entries, .. }
+            | MapKind::Held { max_entries, .. }
             | MapKind::Members { max_entries, .. }
             | MapKind::Names { max_entries, .. } => u64::from(*max_entries),
         }

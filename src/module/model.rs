@@ -64,6 +64,8 @@ pub struct Library {
     /// Directories to look into beside those of the loader's cache.
     pub places: Vec<String>,
     pub functions: Vec<Functions>,
+    /// The bool option by which its users are called by their container or unit.
+    pub short_names: Option<String>,
 }
 
 /// Functions of a library that the same programs attach to with the same cookie.
@@ -102,6 +104,15 @@ pub enum MapKind {
         /// The map in which programs leave names that they did not find.
         candidates: String,
         max_entries: u32,
+    },
+    /// What processes hold, an entry for each thing: the program makes the entries and takes
+    /// them out again, user space takes out those of processes that have ended. The one key
+    /// is a process or thread id (u32), and the label's value that of what the process belongs to.
+    Held {
+        keys: Vec<Key>,
+        max_entries: u32,
+        /// As of [`MapKind::Internal`].
+        size_option: Option<String>,
     },
     /// The program's own working state: never exported.
     Internal {

@@ -127,6 +127,44 @@ fn references_must_resolve() {
 }
 
 #[test]
+fn what_processes_hold_has_a_process_id_for_its_key_and_gauges() {
+    let parse = |changes: &[(&str, &str)]| {
+        let text = changes.iter().fold(DISK.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "no {from:?} in the sample");
+            text.replacen(from, to, 1)
+        });
+        Manifest::parse_builtin("disk.toml", &text)
+    };
+    let told = |changes: &[(&str, &str)]| match parse(changes) {
+        Ok(_) => Vec::new(),
+        Err(found) => found.iter().map(ToString::to_string).collect(),
+    };
+    let key = |discover| {
+        format!("held = true\nkeys = [{{ field = \"process\", label = \"user\", {discover} }}]")
+    };
+    let workload = key("discover = \"workload\", max = 9");
+    let manifest = parse(&[("internal = true", &workload)]).unwrap();
+    assert_eq!(manifest.maps[1].entries(), 8192);
+    assert_eq!(manifest.maps[1].keys().len(), 1);
+
+    let other = key("values = [\"a\"]");
+    let rule =
+        "what processes hold has one key: a process or thread id, with discover = \"workload\"";
+    let found: Vec<String> = told(&[("internal = true", &other)]);
+    assert_eq!(found, [format!("disk.toml:43:1: {rule}")]);
+
+    let rule = "map \"ISSUED\" is what processes hold: its metrics are gauges without per_cpu";
+    let found = told(&[
+        ("internal = true", &workload),
+        (
+            "map = \"DISK\"\nfield = \"queue\"",
+            "map = \"ISSUED\"\nfield = \"queue\"",
+        ),
+    ]);
+    assert_eq!(found, [format!("disk.toml:61:1: {rule}")]);
+}
+
+#[test]
 fn names_follow_prometheus() {
     let name = "name = \"geophone_disk_errors_total\"";
     let cases = [

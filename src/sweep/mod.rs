@@ -1,6 +1,7 @@
 //! From maps to snapshot: one sweep at a time, shared by all who ask while it runs.
 
 mod foresee;
+mod holdings;
 mod keyring;
 mod metric;
 mod plan;

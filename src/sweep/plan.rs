@@ -31,6 +31,7 @@ pub(super) fn plan(manifest: &Manifest, settings: &ModuleConfig, cpus: usize) ->
             })
             .collect(),
         force_alternative: None,
+        without_cookies: false,
     }
 }
 
@@ -56,6 +57,11 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
         MapKind::Internal {
             max_entries,
             size_option,
+        }
+        | MapKind::Held {
+            max_entries,
+            size_option,
+            ..
         } => {
             let option = size_option.as_deref();
             let size = option.and_then(|option| settings.integer(option));

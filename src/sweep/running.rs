@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use tracing::{debug, warn};
 
+use super::holdings::Holdings;
 use super::keyring::{Keyring, Meaning};
 use super::metric::BoundMetric;
 use super::population::Population;
@@ -25,6 +26,7 @@ pub struct RunningModule {
     pub(super) since: SystemTime,
     pub(super) populations: Vec<Population>,
     pub(super) maps: Vec<SweptMap>,
+    pub(super) holdings: Vec<Holdings>,
     pub(super) usage: Usage,
     /// Maps that the settings switch off: there is nothing in them.
     pub(super) unwanted: BTreeSet<String>,
@@ -80,6 +82,26 @@ impl Sweepable for RunningModule {
                 }
             }
         }
+        for held in &mut self.holdings {
+            let map = self.module.maps.get(&held.name);
+            let (Some(map), Some(population)) = (map, self.populations.get(held.population)) else {
+                continue;
+            };
+            let entries = &mut buffers.entries;
+            match held.sweep(map, population, &self.status, self.since, entries) {
+                Ok(read) => {
+                    self.usage.read(&held.name, Some(held.entries));
+                    if let Some(families) = &mut families {
+                        families.extend(read);
+                    }
+                }
+                Err(error) => {
+                    self.usage.read(&held.name, None);
+                    complaints.push(error.to_string());
+                    families = None;
+                }
+            }
+        }
         self.complain(complaints.join("; "));
         families
     }
@@ -106,8 +128,9 @@ impl Sweepable for RunningModule {
 
     fn tally(&mut self, buffers: &mut Buffers) {
         let is_other = |name: &str| {
-            let mut swept = self.maps.iter();
-            !self.unwanted.contains(name) && swept.all(|map| map.name != name)
+            let swept = self.maps.iter().map(|map| &map.name);
+            let mut swept = swept.chain(self.holdings.iter().map(|held| &held.name));
+            !self.unwanted.contains(name) && swept.all(|known| known != name)
         };
         let maps = &self.module.maps;
         let refused = self.usage.tally(maps, is_other, &mut buffers.entries);

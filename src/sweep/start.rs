@@ -1,5 +1,7 @@
 //! From a manifest, an object and settings to a running module.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,12 +17,12 @@ use super::running::{RunningModule, SweptMap};
 use super::seen::Seen;
 use super::sweepable::{Buffers, Sweepable as _};
 use super::usage::Usage;
-use crate::attach::{Attacher, Status};
+use crate::attach::{Attacher, Naming, Status};
 use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
 use crate::kernel::{self, LoadError, Loader, MapError, MapHandle};
-use crate::module::{Discovery, Key, KeySource, Manifest, MapKind, Metric, Module};
+use crate::module::{Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, Module};
 
 /// Why a module does not run at all.
 #[derive(Debug, Error)]
@@ -54,7 +56,9 @@ pub fn verify(module: &Module, settings: &ModuleConfig) -> Result<(), StartError
         since: SystemTime::UNIX_EPOCH,
         status: Status::default(),
     };
-    binder.maps(&binder.populations()?)?;
+    let populations = binder.populations()?;
+    binder.maps(&populations)?;
+    binder.holdings(&populations)?;
     let plan = plan(&module.manifest, settings, 1);
     Ok(kernel::verify(&module.object, &plan)?)
 }
@@ -84,6 +88,7 @@ pub fn start<'a>(
     };
     let mut populations: Vec<Population> = binder.populations()?;
     let mut maps = binder.maps(&populations)?;
+    let mut holdings = binder.holdings(&populations)?;
     let plan = plan(manifest, settings, cpus.len());
     let mut loaded = loader.load(&module.object, &plan, |handles| {
         create_entries(&mut maps, &mut populations, handles, since)
@@ -97,6 +102,13 @@ pub fn start<'a>(
             .map(|metric| at_library(manifest, &metric.descriptor.name, &loaded))
             .collect();
     }
+    for held in &mut holdings {
+        held.metrics
+            .retain(|metric| is_fed(manifest, &metric.bound.descriptor.name, &loaded));
+        for metric in &mut held.metrics {
+            metric.programs = at_library(manifest, &metric.bound.descriptor.name, &loaded);
+        }
+    }
     let attacher = loaded.take_functions().map(|programs| {
         let members = manifest.maps.iter();
         let members = members.filter(|map| matches!(map.kind, MapKind::Members { .. }));
@@ -106,6 +118,7 @@ pub fn start<'a>(
             manifest.libraries.clone(),
             programs,
             members.collect(),
+            naming(manifest, settings),
             binder.status.clone(),
         )
     });
@@ -125,6 +138,7 @@ pub fn start<'a>(
         since,
         populations,
         maps,
+        holdings,
         unwanted,
         cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
         complaint: String::new(),
@@ -134,6 +148,17 @@ pub fn start<'a>(
     // The first sweep shall tell what there is, too.
     running.tally(&mut Buffers::default());
     Ok(running)
+}
+
+/// How the users of the module's libraries are called.
+fn naming(manifest: &Manifest, settings: &ModuleConfig) -> Naming {
+    let mut options = manifest.libraries.iter();
+    let mut is_short = |name: &String| settings.is_on(name);
+    if options.any(|library| library.short_names.as_ref().is_some_and(&mut is_short)) {
+        Naming::Short
+    } else {
+        Naming::Path
+    }
 }
 
 /// Creates the entries of `other`, and of all that exists now: the first events shall find
@@ -260,21 +285,13 @@ impl Binder<'_> {
             .maps
             .iter()
             .filter(|map| self.settings.wants(map.when.as_deref()))
+            .filter(|map| !matches!(map.kind, MapKind::Held { .. }))
         {
-            let metrics = self
-                .manifest
-                .metrics
-                .iter()
-                .filter(|metric| metric.map == map.name);
-            let metrics: Vec<&Metric> = metrics
-                .filter(|metric| self.settings.wants(metric.when.as_deref()))
-                .collect();
+            let metrics = self.metrics(map);
             if metrics.is_empty() {
                 continue;
             }
-            let layout = self.layouts.get(&map.name).ok_or_else(|| {
-                StartError::Mismatch(format!("the object has no map {}", map.name))
-            })?;
+            let layout = self.layout(map)?;
             let keyring = match map.keys() {
                 [] => None,
                 keys => Some(self.keyring(keys, &map.name, layout, populations)?),
@@ -288,6 +305,20 @@ impl Binder<'_> {
             });
         }
         Ok(maps)
+    }
+
+    /// The exported metrics that are read from a map.
+    fn metrics(&self, map: &Map) -> Vec<&Metric> {
+        let metrics = self.manifest.metrics.iter();
+        let metrics = metrics.filter(|metric| metric.map == map.name);
+        metrics
+            .filter(|metric| self.settings.wants(metric.when.as_deref()))
+            .collect()
+    }
+
+    fn layout(&self, map: &Map) -> Result<&MapLayout, StartError> {
+        let layout = self.layouts.get(&map.name);
+        layout.ok_or_else(|| StartError::Mismatch(format!("the object has no map {}", map.name)))
     }
 
     fn keyring(

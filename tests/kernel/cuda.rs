@@ -1,9 +1,12 @@
 //! Calls of the CUDA driver, made to a library that has no GPU but all the rest.
 
+mod memory;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
 use geophone_test_support::client::Client;
+use geophone_test_support::control_group::Group;
 use geophone_test_support::cuda::{Application, Calls, Driver, Way};
 use geophone_test_support::daemon::Daemon;
 use geophone_test_support::exposition::Exposition;
@@ -89,8 +92,8 @@ fn calls_bytes_errors_and_durations_are_what_was_called() {
         calls("cuMemcpyDtoD_v2", 9, [1, 2, 64]),
         calls("cuStreamSynchronize", 20, [10_000, 0, 0]),
         calls("cuCtxSynchronize", 2, [-1, 0, 0]),
-        calls("cuMemAlloc_v2", 6, [-2, 1 << 20, 0]),
-        calls("cuMemAlloc_v2", 4, [-2, 1 << 31, 0]),
+        calls("cuMemAlloc_v2", 6, [Application::NEW, 1 << 20, 0]),
+        calls("cuMemAlloc_v2", 4, [Application::NEW, 1 << 31, 0]),
         calls("cuMemFree_v2", 6, [0x0070_0000, 0, 0]),
     ];
     let returned: i64 = many
@@ -134,7 +137,6 @@ fn assert_counts(page: &Exposition) {
         ("device_to_host", 11 * 30 + 7 * 512),
         ("device_to_device", 9 * 64),
         ("set", 5 * 4 * 100),
-        ("allocated", 6 << 20),
         ("peer", 0),
     ] {
         assert_eq!(
@@ -230,7 +232,14 @@ fn a_thread_that_ends_within_a_call_disturbs_no_other() {
         Ok((fs::read_dir(&threads)?.count() == 1 + 16).then_some(()))
     })
     .unwrap();
+    let in_flight = |client: &mut Client| {
+        let labels = [("map", "CUDA_IN_FLIGHT")];
+        let page = client.metrics().unwrap();
+        page.sum("geophone_map_entries", &labels).unwrap()
+    };
+    assert!((in_flight(&mut client) - 16.0).abs() < 0.5);
     drop(victim);
+    assert!(in_flight(&mut client) < 0.5);
     assert_eq!(
         application
             .call(&calls("cuStreamSynchronize", 50, [100, 0, 0]))
@@ -240,6 +249,33 @@ fn a_thread_that_ends_within_a_call_disturbs_no_other() {
     let page = client.metrics().unwrap();
     let synchronized = ("operation", "stream_synchronize");
     assert_eq!(of(&page, "call_duration_seconds_count", synchronized), 50);
+}
+
+#[test]
+fn workloads_are_called_by_their_container_if_asked() {
+    let Some(_turn) = turn() else { return };
+    let id = "4a1b2c3d4e5f".repeat(6);
+    let group = Group::named(&format!("docker-{}.scope", &id[..64])).unwrap();
+    let driver = Driver::build().unwrap();
+    let application = driver.start().unwrap();
+    group.take(application.id()).unwrap();
+    for (configuration, name) in [
+        ("", group.label()),
+        (
+            "[modules.cuda]\nshort_names = true\n",
+            "docker-4a1b2c3d4e5f",
+        ),
+    ] {
+        let options = geophone(&["cuda"]).configuration(configuration);
+        let daemon = options.start().unwrap();
+        let mut client = daemon.client().unwrap();
+        let labels = [("workload", name)];
+        wait::until(name, PATIENCE, || {
+            let page = client.metrics()?;
+            Ok(page.sum("geophone_cuda_calls_total", &labels).map(|_| ()))
+        })
+        .unwrap();
+    }
 }
 
 #[test]

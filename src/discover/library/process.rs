@@ -26,12 +26,33 @@ pub struct ControlGroup {
     pub id: Option<u64>,
 }
 
+impl Process {
+    /// Whether the process with this id, if there is one, is another than the one that
+    /// started so many nanoseconds after boot (`task_struct.start_boottime`). One that cannot
+    /// be looked at may be the same.
+    pub fn has_ended(tgid: u32, started: u64) -> bool {
+        const SECOND: u64 = 1_000_000_000;
+        match Status::read(tgid) {
+            Ok(status) => {
+                let tick = SECOND / procfs::ticks_per_second().clamp(1, SECOND);
+                let is_empty = status.is_zombie && status.threads <= 1;
+                is_empty || status.start_time != started / tick
+            }
+            Err(error) => {
+                error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
+            }
+        }
+    }
+}
+
 /// What the scan needs of `/proc/PID/stat` (proc_pid_stat(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Status {
     pub comm: Arc<str>,
     pub is_zombie: bool,
     pub is_kernel_thread: bool,
+    /// A zombie with others than itself is one whose main thread has ended.
+    pub threads: u64,
     pub start_time: u64,
 }
 
@@ -40,6 +61,7 @@ const PF_KTHREAD: u64 = 0x0020_0000;
 /// Indexes of fields from the one after the name on.
 const STATE: usize = 0;
 const FLAGS: usize = 6;
+const THREADS: usize = 17;
 const START_TIME: usize = 19;
 
 /// The files of a process that are read whole are shorter than this.
@@ -65,6 +87,7 @@ impl Status {
             comm: String::from_utf8_lossy(comm).into(),
             is_zombie: *fields.get(STATE)? == "Z",
             is_kernel_thread: flags & PF_KTHREAD != 0,
+            threads: fields.get(THREADS)?.parse().ok()?,
             start_time: fields.get(START_TIME)?.parse().ok()?,
         })
     }
@@ -82,6 +105,9 @@ pub(super) fn read(tgid: u32, name: &str) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -98,7 +124,7 @@ mod tests {
         for comm in ["sh", "a b", ") S 1 (", "", "new\nline"] {
             let status = parse(comm, 'S');
             assert_eq!(&*status.comm, comm);
-            assert_eq!(status.start_time, 4711);
+            assert_eq!((status.threads, status.start_time), (17, 4711));
             assert!(status.is_kernel_thread && !status.is_zombie);
         }
         assert!(parse("x", 'Z').is_zombie);
@@ -111,6 +137,23 @@ mod tests {
         let text = std::fs::read_to_string("/proc/self/comm").unwrap();
         // The main thread's, also in a test's thread.
         assert!(!text.is_empty() && !status.comm.is_empty());
+    }
+
+    #[test]
+    fn a_process_is_told_from_others_by_its_start() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let own = Status::read(child.id()).unwrap().start_time * 10_000_000;
+        // Within the same tick of 10 ms.
+        assert!(!Process::has_ended(child.id(), own + 9_999_999));
+        assert!(Process::has_ended(child.id(), own + 10_000_000));
+        child.kill().unwrap();
+        // Until it is waited for it is a zombie.
+        let begin = Instant::now();
+        while !Process::has_ended(child.id(), own) {
+            assert!(begin.elapsed() < Duration::from_secs(10));
+        }
+        child.wait().unwrap();
+        assert!(Process::has_ended(child.id(), own));
     }
 
     proptest! {

@@ -3,10 +3,12 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use aya::Ebpf;
 use aya::programs::{
     BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint, UProbe,
 };
 
+use super::copies;
 use super::refusal::Refusal;
 use super::{Alternative, Attach, KernelBtf};
 use crate::kernel::stats::ProgramInfo;
@@ -18,10 +20,11 @@ pub struct Attached {
     /// Position of the alternative that was taken; 0 is the best.
     pub alternative: usize,
     pub function: String,
-    pub(super) attach: Attach,
     /// Such as `tp_btf/sched_switch`.
     pub hook: String,
     program: OwnedFd,
+    /// More of it, where each attach cookie takes a copy.
+    copies: copies::Loaded,
     /// One of aya's links, of which there is a type for each kind of program. Dropping it
     /// detaches the program. None of a program that is loaded and attaches to functions of
     /// libraries as they are found.
@@ -35,14 +38,30 @@ impl Attached {
         self.link.is_none()
     }
 
-    /// The same program was loaded in another way.
-    pub(super) fn replace(&mut self, program: OwnedFd) {
-        self.program = program;
+    /// One that is loaded, and attaches to functions of libraries as they are found.
+    pub(super) fn at_library(index: usize, alternative: &Alternative, program: OwnedFd) -> Self {
+        Self {
+            alternative: index,
+            function: alternative.function.clone(),
+            hook: alternative.hook(),
+            program,
+            copies: copies::Loaded::default(),
+            link: None,
+        }
     }
 
-    /// What the kernel tells of the program now.
+    /// More of the same are loaded as they are needed.
+    pub(super) fn with_copies(self, copies: copies::Loaded) -> Self {
+        Self { copies, ..self }
+    }
+
+    /// What the kernel tells of the program now, with what all its copies did.
     pub fn info(&self) -> io::Result<ProgramInfo> {
-        ProgramInfo::of(self.program.as_fd())
+        let mut info = ProgramInfo::of(self.program.as_fd())?;
+        for copy in self.copies.lock().values() {
+            info.add(&ProgramInfo::of(copy.as_fd())?);
+        }
+        Ok(info)
     }
 }
 
@@ -57,20 +76,22 @@ impl fmt::Debug for Attached {
 
 /// Loads a program and attaches it as `alternative` says.
 pub(super) fn attach(
-    program: &mut Program,
+    ebpf: &mut Ebpf,
     index: usize,
     alternative: &Alternative,
     kernel: &KernelBtf,
 ) -> Result<Attached, Refusal> {
     precheck(alternative, kernel)?;
+    let program = ebpf.program_mut(&alternative.function).ok_or_else(|| {
+        Refusal::failed(format!(
+            "function {} is not a program",
+            alternative.function
+        ))
+    })?;
     let (program, link) = hook(program, alternative, kernel)?;
     Ok(Attached {
-        alternative: index,
-        function: alternative.function.clone(),
-        attach: alternative.attach,
-        hook: alternative.hook(),
-        program,
         link,
+        ..Attached::at_library(index, alternative, program)
     })
 }
 

@@ -9,10 +9,9 @@ use aya::Ebpf;
 use aya::programs::UProbe;
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
 
-use super::multi::{MultiPrograms, attach_uprobe_multi};
+use super::copies::Copies;
 use super::refusal::{chain, os_error};
-use super::{Attach, Program, ProgramState};
-use crate::kernel::sys::ENOTSUPP;
+use crate::kernel::sys::{ENOTSUPP, uprobe};
 
 /// A place in a file that programs attach to: every process that maps the file and executes
 /// the place runs them.
@@ -37,68 +36,42 @@ pub struct FunctionError(String);
 
 /// The programs of a module that attach to functions of libraries, loaded.
 pub struct FunctionPrograms {
-    ebpf: Ebpf,
+    pub(super) ebpf: Ebpf,
     /// By name.
-    programs: BTreeMap<String, Loaded>,
+    pub(super) programs: BTreeMap<String, FunctionProgram>,
 }
 
-enum Loaded {
+pub(super) struct FunctionProgram {
+    /// In the object.
+    pub function: String,
+    pub at_return: bool,
+    pub loaded: Loaded,
+}
+
+pub(super) enum Loaded {
     /// One link attaches it to many places.
-    Multi { fd: OwnedFd, at_return: bool },
+    Multi(OwnedFd),
     /// Each place takes a link.
-    Single {
-        /// In the object.
-        function: String,
-        at_return: bool,
-    },
+    Single,
+    /// Each place takes a perf event, each cookie a copy of the program.
+    Copies { copies: Copies, first: OwnedFd },
 }
 
 impl FunctionPrograms {
-    /// Takes over the programs that are at a library, loading them anew where one link can
-    /// attach them to many places.
-    pub(super) fn new(mut ebpf: Ebpf, object: &[u8], programs: &mut [Program]) -> Self {
-        let multi = MultiPrograms::of(object, &ebpf);
-        let mut taken = BTreeMap::new();
-        for program in programs {
-            let ProgramState::Attached(attached) = &mut program.state else {
-                continue;
-            };
-            if !attached.is_at_library() {
-                continue;
-            }
-            let fd = multi
-                .as_ref()
-                .and_then(|it| it.load(&attached.function).ok());
-            let again = fd.as_ref().and_then(|fd| fd.try_clone().ok());
-            let at_return = attached.attach == Attach::Uretprobe;
-            let loaded = match (fd, again) {
-                (Some(fd), Some(again)) => {
-                    attached.replace(again);
-                    if let Some(single) = uprobe(&mut ebpf, &attached.function) {
-                        // It stays loaded then, and does no harm.
-                        let _ = single.unload();
-                    }
-                    Loaded::Multi { fd, at_return }
-                }
-                _ => Loaded::Single {
-                    function: attached.function.clone(),
-                    at_return,
-                },
-            };
-            taken.insert(program.name.clone(), loaded);
-        }
-        Self {
-            ebpf,
-            programs: taken,
-        }
+    /// Copies that are loaded of the programs because the kernel has no attach cookies.
+    pub fn copies(&self) -> usize {
+        let programs = self.programs.values();
+        let copies = programs.map(|program| match &program.loaded {
+            Loaded::Copies { copies, .. } => copies.count(),
+            Loaded::Multi(_) | Loaded::Single => 0,
+        });
+        copies.sum()
     }
 
     /// Whether a program runs when functions return.
     pub fn is_at_return(&self, program: &str) -> bool {
-        match self.programs.get(program) {
-            Some(Loaded::Multi { at_return, .. } | Loaded::Single { at_return, .. }) => *at_return,
-            None => false,
-        }
+        let program = self.programs.get(program);
+        program.is_some_and(|it| it.at_return)
     }
 
     /// Attaches the program named `program` to places of the file at `path`, which is looked
@@ -113,20 +86,30 @@ impl FunctionPrograms {
         path: &Path,
         places: &[Place],
     ) -> Result<FunctionLink, FunctionError> {
-        match self.programs.get(program) {
-            Some(Loaded::Multi { fd, at_return }) => {
-                let link = attach_uprobe_multi(fd.as_fd(), path, places, *at_return)
-                    .map_err(|error| explain(&error))?;
-                Ok(FunctionLink {
-                    _links: vec![Box::new(link)],
-                })
+        let found = self.programs.get(program);
+        let found = found.ok_or_else(|| not_loaded(program))?;
+        let at_return = found.at_return;
+        let links: Vec<Box<dyn Any + Send + Sync>> = match &found.loaded {
+            Loaded::Multi(fd) => {
+                let places: Vec<_> = places.iter().map(|it| (it.offset, it.cookie)).collect();
+                let link = uprobe::attach(fd.as_fd(), path, &places, at_return);
+                vec![Box::new(link.map_err(|error| explain(&error))?)]
             }
-            Some(Loaded::Single { function, .. }) => {
-                let program = uprobe(&mut self.ebpf, function);
-                attach_each(program.ok_or_else(|| not_loaded(function))?, path, places)
+            Loaded::Single => {
+                let program = single(&mut self.ebpf, &found.function);
+                attach_each(
+                    program.ok_or_else(|| not_loaded(&found.function))?,
+                    path,
+                    places,
+                )?
             }
-            None => Err(not_loaded(program)),
-        }
+            Loaded::Copies { copies, first } => {
+                let links = copies.attach(first, path, places, at_return);
+                let links = links.map_err(|error| explain(&error))?;
+                links.into_iter().map(|link| Box::new(link) as _).collect()
+            }
+        };
+        Ok(FunctionLink { _links: links })
     }
 }
 
@@ -136,7 +119,7 @@ impl fmt::Debug for FunctionPrograms {
     }
 }
 
-fn uprobe<'a>(ebpf: &'a mut Ebpf, function: &str) -> Option<&'a mut UProbe> {
+fn single<'a>(ebpf: &'a mut Ebpf, function: &str) -> Option<&'a mut UProbe> {
     ebpf.program_mut(function)?.try_into().ok()
 }
 
@@ -144,7 +127,7 @@ fn attach_each(
     program: &mut UProbe,
     path: &Path,
     places: &[Place],
-) -> Result<FunctionLink, FunctionError> {
+) -> Result<Vec<Box<dyn Any + Send + Sync>>, FunctionError> {
     let mut links: Vec<Box<dyn Any + Send + Sync>> = Vec::with_capacity(places.len());
     for place in places {
         let point = UProbeAttachPoint {
@@ -160,7 +143,7 @@ fn attach_each(
             })?;
         links.push(Box::new(link));
     }
-    Ok(FunctionLink { _links: links })
+    Ok(links)
 }
 
 fn not_loaded(program: &str) -> FunctionError {

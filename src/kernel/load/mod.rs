@@ -1,11 +1,16 @@
 //! Loading a module's object and attaching its programs. The only place that knows aya.
 
 mod attach;
+mod code;
+mod copies;
 mod error;
 mod foresee;
 mod function;
+mod function_loader;
+#[cfg(all(test, target_arch = "x86_64"))]
+#[allow(clippy::unwrap_used)]
+mod function_tests;
 mod kernel_btf;
-mod multi;
 mod plan;
 mod refusal;
 #[cfg(test)]
@@ -31,6 +36,7 @@ use super::layout::{MapLayout, layouts};
 use super::map::{MapError, MapHandle, per_cpu_value_limit};
 use super::object::Object;
 use super::process::raise_memory_limit;
+use function_loader::FunctionLoader;
 use refusal::Refusal;
 
 /// A loaded module. Dropping it detaches its programs and frees its maps.
@@ -117,17 +123,13 @@ impl<'a> Loader<'a> {
         let mut ebpf = self.loader.load(&patched)?;
         let maps = handles(&ebpf, &parsed)?;
         prepare(&maps)?;
-        let mut programs: Vec<Program> = plan
-            .programs
-            .iter()
-            .map(|program| self.start(&mut ebpf, program, plan.force_alternative, &answers))
-            .collect();
-        let at_library =
-            |program: &Program| program.attached().is_some_and(Attached::is_at_library);
-        let functions = programs
-            .iter()
-            .any(at_library)
-            .then(|| FunctionPrograms::new(ebpf, &patched, &mut programs));
+        let mut functions = FunctionLoader::new(&patched, plan, &ebpf, self.kernel);
+        let mut programs = Vec::with_capacity(plan.programs.len());
+        for program in &plan.programs {
+            let forced = plan.force_alternative;
+            programs.push(self.start(&mut ebpf, &mut functions, program, forced, &answers));
+        }
+        let functions = functions.finish(ebpf);
         Ok(Module {
             programs,
             maps,
@@ -156,6 +158,7 @@ impl<'a> Loader<'a> {
     fn start(
         &self,
         ebpf: &mut Ebpf,
+        functions: &mut FunctionLoader,
         plan: &ProgramPlan,
         forced: Option<usize>,
         answers: &Answers<'_>,
@@ -166,7 +169,7 @@ impl<'a> Loader<'a> {
             let Refusal {
                 unsupported,
                 reason,
-            } = match self.try_one(ebpf, index, alternative, answers) {
+            } = match self.try_one(&name, ebpf, functions, index, alternative, answers) {
                 Ok(attached) => {
                     let state = ProgramState::Attached(attached);
                     return Program {
@@ -192,7 +195,9 @@ impl<'a> Loader<'a> {
 
     fn try_one(
         &self,
+        name: &str,
         ebpf: &mut Ebpf,
+        functions: &mut FunctionLoader,
         index: usize,
         alternative: &Alternative,
         answers: &Answers<'_>,
@@ -204,13 +209,10 @@ impl<'a> Loader<'a> {
         if !missing.is_empty() {
             return Err(Refusal::unsupported(missing.join("; ")));
         }
-        let program = ebpf.program_mut(&alternative.function).ok_or_else(|| {
-            Refusal::failed(format!(
-                "function {} is not a program",
-                alternative.function
-            ))
-        })?;
-        attach::attach(program, index, alternative, self.kernel)
+        if alternative.attach.is_at_library() {
+            return functions.load(name, ebpf, index, alternative, self.kernel);
+        }
+        attach::attach(ebpf, index, alternative, self.kernel)
     }
 }
 

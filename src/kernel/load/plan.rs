@@ -11,6 +11,8 @@ pub struct Plan {
     pub programs: Vec<ProgramPlan>,
     /// Takes this alternative of every program, or its last one, and no other. For tests.
     pub force_alternative: Option<usize>,
+    /// Loads as on a kernel without attach cookies. For tests.
+    pub without_cookies: bool,
 }
 
 /// A program, by its ways to be had.

@@ -8,6 +8,7 @@ use super::{Alternative, Attach};
 use crate::kernel::capabilities::missing_capabilities;
 use crate::kernel::host::Lockdown;
 use crate::kernel::sys::ENOTSUPP;
+use crate::kernel::sys::uprobe::Refused;
 
 /// Lines of a verifier's log that go into a reason; the end is where it says what it minds.
 const LOG_LINES: usize = 4;
@@ -35,6 +36,30 @@ impl Refusal {
         }
     }
 
+    /// Of a program that was loaded without aya.
+    pub fn from_load(refused: &Refused, alternative: &Alternative) -> Self {
+        let verdict = Self::from_verifier(&refused.error, &refused.log, alternative);
+        verdict.unwrap_or_else(|| match refused.error.raw_os_error() {
+            Some(libc::EPERM) => Self {
+                unsupported: missing_capabilities().is_empty(),
+                reason: forbidden(alternative.attach),
+            },
+            _ => Self::failed(refused.error.to_string()),
+        })
+    }
+
+    /// None for a program that was not even looked at: it is refused for what it is.
+    fn from_verifier(error: &io::Error, log: &str, alternative: &Alternative) -> Option<Self> {
+        if !log.is_empty() {
+            tracing::debug!(function = alternative.function, log, "verifier log");
+        }
+        let unseen = matches!(
+            error.raw_os_error(),
+            Some(libc::EPERM | libc::ENOENT | libc::EOPNOTSUPP | ENOTSUPP)
+        );
+        (!unseen).then(|| Self::failed(rejected(error, log)))
+    }
+
     /// Reads cause and remedy off what aya reports for an alternative.
     pub fn from_aya(error: &ProgramError, alternative: &Alternative) -> Self {
         let code = os_error(error).and_then(io::Error::raw_os_error);
@@ -44,15 +69,8 @@ impl Refusal {
         } = error
         {
             let log = verifier_log.to_string();
-            if !log.is_empty() {
-                tracing::debug!(function = alternative.function, log, "verifier log");
-            }
-            // A program that is not even looked at is refused for what it is.
-            if !matches!(
-                code,
-                Some(libc::EPERM | libc::ENOENT | libc::EOPNOTSUPP | ENOTSUPP)
-            ) {
-                return Self::failed(rejected(io_error, &log));
+            if let Some(verdict) = Self::from_verifier(io_error, &log, alternative) {
+                return verdict;
             }
         }
         let target = &alternative.target;

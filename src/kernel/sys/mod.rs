@@ -3,6 +3,7 @@
 //! Structures follow `union bpf_attr` in include/uapi/linux/bpf.h. Every wrapper checks the
 //! sizes that the kernel will assume, so none of them is unsafe to call.
 
+pub mod perf;
 pub mod tracepoint;
 pub mod uprobe;
 

@@ -1,6 +1,5 @@
-//! Programs at many functions of a file by one link (`uprobe_multi`, since 6.6): the kernel
-//! attaches and detaches them all at once, where a perf event for each takes a grace period
-//! each.
+//! Programs at functions of files: how they are loaded, and attached to many at once by one
+//! link (`uprobe_multi`, since 6.6), where a perf event for each takes a grace period each.
 
 use std::ffi::CStr;
 use std::io;
@@ -50,8 +49,53 @@ struct LinkAttr {
     pad: u32,
 }
 
-/// Loads a program that attaches to many functions by one link.
-pub fn load(name: &str, license: &CStr, instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
+/// How a program is going to be attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// To many functions by one link.
+    Multi,
+    /// To each by itself.
+    Each,
+}
+
+/// Why the kernel did not take a program.
+#[derive(Debug)]
+pub struct Refused {
+    pub error: io::Error,
+    /// What the verifier said; empty if it was not asked.
+    pub log: String,
+}
+
+/// Bytes of the verifier's log.
+const LOG: usize = 1 << 20;
+
+/// Loads a program that attaches to functions of files.
+pub fn load(
+    name: &str,
+    license: &CStr,
+    instructions: &[[u8; 8]],
+    way: Way,
+) -> Result<OwnedFd, Refused> {
+    load_with_log(name, license, instructions, way, &mut []).or_else(|error| {
+        let mut log = vec![0; LOG];
+        // Again, to be told why: who succeeds is not to wait for a log to be written.
+        load_with_log(name, license, instructions, way, &mut log).map_err(|_| {
+            let text = log.split(|byte| *byte == 0).next().unwrap_or_default();
+            Refused {
+                error,
+                log: String::from_utf8_lossy(text).into_owned(),
+            }
+        })
+    })
+}
+
+fn load_with_log(
+    name: &str,
+    license: &CStr,
+    instructions: &[[u8; 8]],
+    way: Way,
+    log: &mut [u8],
+) -> io::Result<OwnedFd> {
     let mut short = [0; 16];
     // The last byte stays the end of the text.
     for (place, byte) in short.iter_mut().take(15).zip(name.bytes()) {
@@ -62,20 +106,28 @@ pub fn load(name: &str, license: &CStr, instructions: &[[u8; 8]]) -> io::Result<
         instruction_count: count(instructions.len())?,
         instructions: instructions.as_ptr() as u64,
         license: license.as_ptr() as u64,
-        log_level: 0,
-        log_size: 0,
-        log: 0,
+        log_level: u32::from(!log.is_empty()),
+        log_size: count(log.len())?,
+        log: if log.is_empty() {
+            0
+        } else {
+            log.as_mut_ptr() as u64
+        },
         kernel_version: 0,
         flags: 0,
         name: short,
         interface: 0,
-        expected_attach_type: UPROBE_MULTI,
+        expected_attach_type: match way {
+            Way::Multi => UPROBE_MULTI,
+            Way::Each => 0,
+        },
     };
-    // SAFETY: the kernel reads the instructions, as many as there are, and the license.
+    // SAFETY: the kernel reads the instructions, as many as there are, and the license, and
+    // writes the log, which is as long as it is told.
     owned(unsafe { bpf(PROG_LOAD, &mut attr) }?)
 }
 
-/// Attaches a program that [`load`] gave at `offsets` of a file, in all
+/// Attaches a program that [`load`] gave for [`Way::Multi`] at `offsets` of a file, in all
 /// processes, at the functions' entry or return. Each place has its cookie.
 pub fn attach(
     program: BorrowedFd<'_>,

@@ -4,7 +4,7 @@ use crate::discover::library::Pattern;
 use crate::document::{At, Fields, Table};
 use crate::module::model::{Attach, Functions, Library};
 
-const KEYS: &[&str] = &["name", "files", "places", "functions"];
+const KEYS: &[&str] = &["name", "files", "places", "functions", "short_names"];
 const FUNCTIONS_KEYS: &[&str] = &["symbols", "programs", "cookie"];
 
 /// Bytes in an attach cookie.
@@ -81,6 +81,7 @@ fn library(fields: &Fields<'_>, name: Option<At<'_, &str>>, scope: &Scope<'_>) -
         files,
         places,
         functions,
+        short_names: scope.bool_option(fields, "short_names"),
     })
 }
 

@@ -1,13 +1,14 @@
 use super::declared::Declared;
 use super::{Scope, keys, names, seen};
 use crate::document::{At, Fields};
-use crate::module::model::{Map, MapKind, OptionKind};
+use crate::module::model::{Discovery, Key, KeySource, Map, MapKind, OptionKind};
 
 const KEYS: &[&str] = &[
     "name",
     "when",
     "keys",
     "internal",
+    "held",
     "members",
     "names",
     "candidates",
@@ -70,6 +71,9 @@ fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
     if fields.has("names") {
         return seen::names(fields, scope);
     }
+    if fields.boolean("held").is_some_and(|at| at.value) {
+        return held(fields, scope);
+    }
     for key in ["max_entries", "size_option"] {
         if fields.has(key) {
             let remedy = "the keys size the others";
@@ -83,6 +87,33 @@ fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
         return Some(MapKind::Record);
     }
     keys::read(fields, scope.problems).map(MapKind::Keyed)
+}
+
+fn held(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
+    fields.require("keys");
+    let keys = keys::read(fields, scope.problems)?;
+    let is_workload = |key: &Key| {
+        let discovery = Discovery::Workload;
+        matches!(key.source, KeySource::Discovered { discovery: it, .. } if it == discovery)
+    };
+    if !matches!(&keys[..], [only] if is_workload(only)) {
+        scope.problems.add(
+            fields.origin(),
+            "what processes hold has one key: a process or thread id, with discover = \"workload\"",
+        );
+        return None;
+    }
+    match internal_kind(fields, scope)? {
+        MapKind::Internal {
+            max_entries,
+            size_option,
+        } => Some(MapKind::Held {
+            keys,
+            max_entries,
+            size_option,
+        }),
+        _ => None,
+    }
 }
 
 fn members(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {

@@ -123,12 +123,16 @@ fn metric(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<Metric> {
         labels: labels?,
     };
     check_when(fields, &metric, map?, scope);
+    check_held(fields, &metric, map?, scope);
     Some(metric)
 }
 
 fn exported_map<'s>(name: At<'_, &str>, scope: &'s Scope<'_>) -> Option<&'s Map> {
     let map = scope.maps.refer(name, "map", scope.problems)?;
-    if !matches!(map.kind, MapKind::Record | MapKind::Keyed(_)) {
+    if !matches!(
+        map.kind,
+        MapKind::Record | MapKind::Keyed(_) | MapKind::Held { .. }
+    ) {
         scope.problems.add(
             name.origin,
             format!("map {:?} is internal: it exports nothing", name.value),
@@ -215,6 +219,20 @@ fn otlp(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<OtlpName> {
         name: name?.value.to_owned(),
         unit: unit?.value.to_owned(),
     })
+}
+
+/// What is held is added up: that is a gauge, and has no CPU.
+fn check_held(fields: &Fields<'_>, metric: &Metric, map: &Map, scope: &Scope<'_>) {
+    let is_held = matches!(map.kind, MapKind::Held { .. });
+    if is_held && (metric.kind != Kind::Gauge || metric.per_cpu.is_some()) {
+        scope.problems.add(
+            fields.origin(),
+            format!(
+                "map {:?} is what processes hold: its metrics are gauges without per_cpu",
+                map.name
+            ),
+        );
+    }
 }
 
 /// A map that an option switches off would leave its metrics at zero, which is a lie: they

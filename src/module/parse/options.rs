@@ -135,7 +135,7 @@ pub(super) fn check_names(scope: &Scope<'_>) {
 /// Notes options that neither the object nor anything in the manifest looks at.
 pub(super) fn check_used(root: &Table, scope: &Scope<'_>) {
     let mut used = Vec::new();
-    for section in ["programs", "maps", "metrics"] {
+    for section in ["programs", "libraries", "maps", "metrics"] {
         let Some(Value::Array(items)) = root.get(section).map(|node| &node.value) else {
             continue;
         };
@@ -143,7 +143,7 @@ pub(super) fn check_used(root: &Table, scope: &Scope<'_>) {
             let Value::Table(table) = &item.value else {
                 continue;
             };
-            let references = ["when", "per_cpu", "size_option"].iter();
+            let references = ["when", "per_cpu", "short_names", "size_option"].iter();
             used.extend(references.filter_map(|key| match &table.get(key)?.value {
                 Value::String(name) => Some(name.as_str()),
                 _ => None,

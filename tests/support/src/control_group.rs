@@ -1,4 +1,4 @@
-//! Control groups (v2) for threads of this process.
+//! Control groups (v2) for threads of this process, and for other processes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,9 +10,7 @@ use anyhow::{Context, Result};
 use crate::mount::FileSystem;
 use crate::wait;
 
-/// A threaded control group (`Documentation/admin-guide/cgroup-v2.rst`, "Threads") below the
-/// one this process is in: threads can enter it one by one while the process stays where it
-/// is. Removed when dropped.
+/// A control group below the one this process is in. Removed when dropped.
 pub struct Group {
     directory: PathBuf,
     label: String,
@@ -20,22 +18,34 @@ pub struct Group {
 }
 
 impl Group {
+    /// A threaded one (`Documentation/admin-guide/cgroup-v2.rst`, "Threads"): threads can enter
+    /// it one by one while the process stays where it is.
     pub fn new() -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let group = Self::named(&format!("geophone-test-{}-{number}", std::process::id()))?;
+        group.write("cgroup.type", "threaded")?;
+        Ok(group)
+    }
+
+    /// One for whole processes.
+    pub fn named(name: &str) -> Result<Self> {
         let file_system = FileSystem::of_kind("cgroup2")?;
         let above = own()?;
         let above = above.trim_end_matches('/');
-        let label = format!("{above}/geophone-test-{}-{number}", std::process::id());
+        let label = format!("{above}/{name}");
         let directory = file_system.path().join(label.trim_start_matches('/'));
         fs::create_dir(&directory).with_context(|| directory.display().to_string())?;
-        let group = Self {
+        Ok(Self {
             directory,
             label,
             _file_system: file_system,
-        };
-        group.write("cgroup.type", "threaded")?;
-        Ok(group)
+        })
+    }
+
+    /// Takes a process in.
+    pub fn take(&self, process: u32) -> Result<()> {
+        self.write("cgroup.procs", &process.to_string())
     }
 
     /// What Geophone calls it: its path from the top of the hierarchy.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use geophone_test_support::cuda::Driver;
 
 use crate::command::{output, text};
 use crate::vm::cpio::Archive;
@@ -14,6 +15,9 @@ use crate::vm::cpio::Archive;
 pub const DAEMON: &str = "/usr/bin/geophone";
 /// Where the guest finds its kernel modules, in the order of their names.
 pub const MODULES: &str = "/modules";
+
+/// Where the guest finds a CUDA driver without a GPU, and its application.
+pub const CUDA: &str = "/cuda";
 
 /// Programs of this machine that the loads call.
 const TOOLS: [&str; 4] = ["ip", "tc", "nft", "dmsetup"];
@@ -39,6 +43,15 @@ pub fn pack(daemon: &Path, modules: &[PathBuf], scratch: &Path) -> Result<Vec<u8
         archive.file(&format!("/usr/bin/{tool}"), &fs::read(&file)?);
         libraries.extend(shared_libraries(&file));
     }
+    // The guest has no compiler.
+    let directory = scratch.join("cuda");
+    fs::create_dir_all(&directory)?;
+    let driver = Driver::build_in(&directory)?;
+    for file in [driver.library(), driver.application()] {
+        let name = file.file_name().context("a file without a name")?;
+        archive.file(&format!("{CUDA}/{}", name.display()), &fs::read(&file)?);
+    }
+    libraries.extend(shared_libraries(&driver.library()));
     for library in libraries {
         archive.file(&library, &fs::read(&library)?);
     }

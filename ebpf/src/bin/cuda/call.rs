@@ -5,17 +5,51 @@ use core::ffi::c_void;
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::bpf_get_attach_cookie;
 use aya_ebpf::programs::ProbeContext;
-use geophone_ebpf::declare;
 use geophone_ebpf::registers::function_argument;
 
-declare! {
-    // A kernel before 5.15 does not have the helper, and the programs are not loaded.
-    COOKIE_HELPER = "enumerator bpf_func_id.BPF_FUNC_get_attach_cookie";
-}
-
-/// The bytes of a cookie, lowest first, as the manifest's `[[calls]]` give them.
+/// The bytes of a cookie, lowest first, as the manifest's `[[libraries]]` give them.
 #[derive(Clone, Copy)]
-pub struct Call(u64);
+pub struct Call(pub u64);
+
+/// What a call does with memory, by a number of the manifest's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Memory(u8);
+
+impl Memory {
+    /// Its address is written to where the first argument points.
+    const ALLOCATED: Self = Self(1);
+    /// As many rows as the fourth argument says, each as long as is written to where the
+    /// second points.
+    pub const PITCHED: Self = Self(2);
+    /// The application's own, at the first argument.
+    pub const REGISTERED: Self = Self(3);
+    /// Known by a handle, which is written to where the first argument points.
+    const CREATED: Self = Self(4);
+    /// By its address, the first argument.
+    const FREED: Self = Self(5);
+    /// By its handle, the first argument.
+    const RELEASED: Self = Self(6);
+
+    #[inline(always)]
+    pub fn is_any(self) -> bool {
+        self.0 != 0
+    }
+
+    #[inline(always)]
+    pub fn is_allocated(self) -> bool {
+        self.0 >= Self::ALLOCATED.0 && self.0 <= Self::CREATED.0
+    }
+
+    #[inline(always)]
+    pub fn is_freed(self) -> bool {
+        self == Self::FREED || self == Self::RELEASED
+    }
+
+    #[inline(always)]
+    pub fn is_handle(self) -> bool {
+        self == Self::CREATED || self == Self::RELEASED
+    }
+}
 
 impl Call {
     /// # Safety
@@ -23,9 +57,6 @@ impl Call {
     /// `context` is the program's own.
     #[inline(always)]
     pub unsafe fn of(context: *mut c_void) -> Self {
-        if COOKIE_HELPER.get() == 0 {
-            return Self(0);
-        }
         // SAFETY: the caller's.
         Self(unsafe { bpf_get_attach_cookie(context) })
     }
@@ -33,34 +64,61 @@ impl Call {
     /// Position in the label `operation`.
     #[inline(always)]
     pub fn operation(self) -> usize {
-        (self.0 & 0xff) as usize
+        self.byte(0)
     }
 
     /// Whether the return is attached to as well.
     #[inline(always)]
     pub fn is_timed(self) -> bool {
-        self.parameter(0) != 0
-    }
-
-    /// Position in the label `direction`, of calls that have a size.
-    #[inline(always)]
-    pub fn direction(self) -> usize {
-        self.parameter(3) as usize
+        self.byte(1) != 0
     }
 
     /// The size argument in bytes; zero where there is none.
     #[inline(always)]
     pub fn bytes(self, context: &ProbeContext) -> u64 {
-        let Some(index) = (self.parameter(1) as u32).checked_sub(1) else {
+        let Some(index) = (self.byte(2) as u32).checked_sub(1) else {
             return 0;
         };
-        // SAFETY: the program's own context.
-        let size = unsafe { function_argument(context.as_ptr(), index) };
-        size << (self.parameter(2) & 3)
+        argument(context, index) << (self.byte(3) & 3)
+    }
+
+    /// Position in the label `direction`, of calls that move something.
+    #[inline(always)]
+    pub fn direction(self) -> usize {
+        self.byte(4)
     }
 
     #[inline(always)]
-    fn parameter(self, index: u32) -> u64 {
-        self.0 >> (8 + 8 * index) & 0xff
+    pub fn memory(self) -> Memory {
+        Memory(self.byte(5) as u8)
     }
+
+    /// Position in the label `kind`, of calls that allocate.
+    #[inline(always)]
+    pub fn kind(self) -> usize {
+        self.byte(6)
+    }
+
+    /// Where the memory is, or where its address will be.
+    #[inline(always)]
+    pub fn address(self, context: &ProbeContext) -> u64 {
+        argument(context, 0)
+    }
+
+    /// Where the pitch of the memory will be.
+    #[inline(always)]
+    pub fn pitch(self, context: &ProbeContext) -> u64 {
+        argument(context, 1)
+    }
+
+    #[inline(always)]
+    fn byte(self, index: u32) -> usize {
+        (self.0 >> (8 * index) & 0xff) as usize
+    }
+}
+
+#[inline(always)]
+fn argument(context: &ProbeContext, index: u32) -> u64 {
+    // SAFETY: the program's own context.
+    unsafe { function_argument(context.as_ptr(), index) }
 }

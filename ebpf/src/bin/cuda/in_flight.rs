@@ -1,87 +1,95 @@
 //! Timed calls between entry and return, by thread.
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::btf_maps::{HashMap, PerCpuArray};
-use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task, bpf_ktime_get_ns};
+use aya_ebpf::btf_maps::HashMap;
+use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
-use geophone_ebpf::access::{Access as _, Copied};
-use geophone_ebpf::observe::preemptible::add;
-use geophone_ebpf::{declare, registers};
+use geophone_ebpf::registers;
 
+use crate::NO_PREALLOC;
 use crate::call::Call;
+use crate::lost::lost;
+use crate::task;
 
-declare! {
-    TASK_START: u64 = "field task_struct.start_time | task_struct.start_boottime";
+/// What the entry of a call tells its return.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Entered {
+    pub begin: u64,
+    /// What the call was asked for; of a pitched allocation the rows, of a free what it frees.
+    pub bytes: u64,
+    /// The first argument.
+    pub address: u64,
+    /// Of a pitched allocation where its pitch will be; of a free the kind of memory, from 1.
+    pub detail: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Thread {
+    thread: u32,
 }
 
 #[repr(C)]
 pub struct InFlight {
-    operation: u64,
+    call: u64,
     /// Of the stack when the function was entered: what it calls has a lower one.
     stack_pointer: u64,
-    /// Of the thread, whose number may have been another's before.
-    thread_start: u64,
-    begin: u64,
-    bytes: u64,
+    /// Start of the thread, whose number may have been another's before.
+    started: u64,
+    entered: Entered,
 }
 
-#[repr(C)]
-pub struct Lost {
-    /// No room to remember the entry.
-    untracked: u64,
-    /// Returns without an entry: the call was in flight when the probe came.
-    unmatched: u64,
-    /// Entries without a return: the thread ended or left by a jump.
-    abandoned: u64,
-}
-
+/// Without memory until there are calls; user space takes out those of threads that have ended. Not an array of places by thread: a call may last as
+/// long as the GPU computes, and of two in one place the longer would be lost.
 #[btf_map]
-static CUDA_IN_FLIGHT: HashMap<u32, InFlight, 1> = HashMap::new();
-
-#[btf_map]
-static CUDA_LOST: PerCpuArray<Lost, 1> = PerCpuArray::new();
+static CUDA_IN_FLIGHT: HashMap<Thread, InFlight, 1, NO_PREALLOC> = HashMap::new();
 
 /// Whether the thread is within a timed call.
 #[inline(always)]
 pub fn is_within(context: &ProbeContext) -> bool {
-    let thread = thread();
     // SAFETY: read before anything else can be done to the entry, which is this thread's own.
-    let Some(call) = (unsafe { CUDA_IN_FLIGHT.get(thread) }) else {
+    let Some(call) = (unsafe { CUDA_IN_FLIGHT.get(own()) }) else {
         return false;
     };
-    call.thread_start == thread_start() && stack_pointer(context) < call.stack_pointer
+    call.started == task::thread_start() && stack_pointer(context) < call.stack_pointer
 }
 
+/// `bytes` and `detail` as [`Entered`] has them.
 #[inline(always)]
-pub fn begin(context: &ProbeContext, call: Call, bytes: u64) {
-    let thread = thread();
+pub fn begin(context: &ProbeContext, call: Call, [bytes, detail]: [u64; 2]) {
+    let thread = own();
     // SAFETY: as above.
     if unsafe { CUDA_IN_FLIGHT.get(thread) }.is_some() {
         lost(|lost| &mut lost.abandoned);
     }
     let entry = InFlight {
-        operation: call.operation() as u64,
+        call: call.0,
         stack_pointer: stack_pointer(context),
-        thread_start: thread_start(),
-        // SAFETY: a helper without arguments.
-        begin: unsafe { bpf_ktime_get_ns() },
-        bytes,
+        started: task::thread_start(),
+        entered: Entered {
+            // SAFETY: a helper without arguments.
+            begin: unsafe { bpf_ktime_get_ns() },
+            bytes,
+            address: call.address(context),
+            detail,
+        },
     };
     if CUDA_IN_FLIGHT.insert(thread, &entry, 0).is_err() {
         lost(|lost| &mut lost.untracked);
     }
 }
 
-/// How long the call took, and its size.
+/// How long the call took, and what its entry told.
 #[inline(always)]
-pub fn end(context: &RetProbeContext, call: Call) -> Option<(u64, u64)> {
+pub fn end(context: &RetProbeContext, call: Call) -> Option<(u64, Entered)> {
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
-    let thread = thread();
+    let thread = own();
     // SAFETY: as above.
     let entry = unsafe { CUDA_IN_FLIGHT.get(thread) };
-    let Some(entry) = entry.filter(|entry| entry.thread_start == thread_start()) else {
+    let Some(entry) = entry.filter(|entry| entry.started == task::thread_start()) else {
         lost(|lost| &mut lost.unmatched);
         return None;
     };
@@ -94,29 +102,17 @@ pub fn end(context: &RetProbeContext, call: Call) -> Option<(u64, u64)> {
         }
         return None;
     }
-    let measured = (now.wrapping_sub(entry.begin), entry.bytes);
-    let same = entry.operation == call.operation() as u64;
+    let measured = (now.wrapping_sub(entry.entered.begin), entry.entered);
+    let same = entry.call == call.0;
     let _ = CUDA_IN_FLIGHT.remove(thread);
     same.then_some(measured)
 }
 
 #[inline(always)]
-fn lost(which: impl FnOnce(&mut Lost) -> &mut u64) {
-    if let Some(record) = CUDA_LOST.get_ptr_mut(0) {
-        // SAFETY: this CPU's own record.
-        add(which(unsafe { &mut *record }), 1);
+fn own() -> Thread {
+    Thread {
+        thread: task::thread(),
     }
-}
-
-#[inline(always)]
-fn thread() -> u32 {
-    bpf_get_current_pid_tgid() as u32
-}
-
-#[inline(always)]
-fn thread_start() -> u64 {
-    // SAFETY: the task that runs.
-    unsafe { Copied::read(&TASK_START, bpf_get_current_task() as *const u8) }
 }
 
 #[inline(always)]

@@ -1,17 +1,18 @@
 //! The counters of the workload that makes a call.
 
-use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{HashMap, PerCpuHashMap};
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_map;
 use geophone_ebpf::observe::preemptible::{add, observe_nanoseconds};
 use geophone_ebpf::{Histogram, option};
 
+use crate::NO_PREALLOC;
 use crate::call::Call;
+use crate::task;
 
 option!(SCHEMA: u32 = 3);
 
-const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
+/// No schema is above it.
+pub const FINEST: u32 = 3;
 
 /// The workload of processes that are not in [`CUDA_PROCESSES`].
 const OTHER: u32 = u32::MAX;
@@ -20,7 +21,8 @@ const OTHER: u32 = u32::MAX;
 const OPERATIONS: usize = 19;
 /// The first that is timed: positions in the label of the timed ones count from here.
 const FIRST_TIMED: usize = 6;
-const DIRECTIONS: usize = 8;
+const DIRECTIONS: usize = 7;
+const KINDS: usize = 6;
 const ERRORS: usize = 28;
 
 #[repr(C)]
@@ -40,6 +42,7 @@ pub struct TimedKey {
 pub struct Calls {
     calls: [u64; OPERATIONS],
     bytes: [u64; DIRECTIONS],
+    allocated: [u64; KINDS],
 }
 
 #[repr(C)]
@@ -55,7 +58,7 @@ pub struct Timed {
 
 /// Which workload each process belongs to. User space fills it.
 #[btf_map]
-static CUDA_PROCESSES: HashMap<u32, u32, 1> = HashMap::new();
+static CUDA_PROCESSES: HashMap<u32, u32, 1, NO_PREALLOC> = HashMap::new();
 
 #[btf_map]
 static CUDA_CALLS: PerCpuHashMap<WorkloadKey, Calls, 1, NO_PREALLOC> = PerCpuHashMap::new();
@@ -66,9 +69,9 @@ static CUDA_ERRORS: PerCpuHashMap<WorkloadKey, Returns, 1, NO_PREALLOC> = PerCpu
 #[btf_map]
 static CUDA_TIMED: PerCpuHashMap<TimedKey, Timed, 1, NO_PREALLOC> = PerCpuHashMap::new();
 
-/// A call that is not timed, or the entry of one that is.
+/// A call and the bytes that it moved and allocated.
 #[inline(always)]
-pub fn count(call: Call, bytes: u64) {
+pub fn count(call: Call, bytes: u64, allocated: u64) {
     let Some(record) = own(&CUDA_CALLS, |workload| WorkloadKey { workload }) else {
         return;
     };
@@ -80,12 +83,17 @@ pub fn count(call: Call, bytes: u64) {
     {
         add(cell, bytes);
     }
+    if allocated != 0
+        && let Some(cell) = record.allocated.get_mut(call.kind())
+    {
+        add(cell, allocated);
+    }
 }
 
-/// A timed call that has returned `error`. What failed moved nothing.
+/// A timed call that has returned `error`.
 #[inline(always)]
-pub fn finish(call: Call, duration: u64, bytes: u64, error: u32) {
-    count(call, if error == 0 { bytes } else { 0 });
+pub fn finish(call: Call, duration: u64, bytes: u64, allocated: u64, error: u32) {
+    count(call, bytes, allocated);
     let operation = call.operation().wrapping_sub(FIRST_TIMED) as u32;
     let timed = own(&CUDA_TIMED, |workload| TimedKey {
         workload,
@@ -110,9 +118,8 @@ fn own<K, V, const N: usize, const F: usize>(
     map: &'static PerCpuHashMap<K, V, N, F>,
     key: impl Fn(u32) -> K,
 ) -> Option<&'static mut V> {
-    let process = (bpf_get_current_pid_tgid() >> 32) as u32;
     // SAFETY: a number, copied at once.
-    let workload = unsafe { CUDA_PROCESSES.get(process) }
+    let workload = unsafe { CUDA_PROCESSES.get(task::process()) }
         .copied()
         .unwrap_or(OTHER);
     let record = map

@@ -2,6 +2,7 @@
  * ones do, or as those of other compilers. What each does is told by its arguments. */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
@@ -11,7 +12,13 @@
 /* Set once the real library is shutting down. */
 HIDDEN int state = 1;
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, ILLEGAL_ADDRESS = 700 };
+enum {
+	SUCCESS = 0,
+	INVALID_VALUE = 1,
+	OUT_OF_MEMORY = 2,
+	ILLEGAL_ADDRESS = 700,
+	LAUNCH_FAILED = 719
+};
 
 HIDDEN long launch(void) { return SUCCESS; }
 
@@ -32,16 +39,56 @@ HIDDEN long synchronize(long microseconds)
 	return SUCCESS;
 }
 
-/* There is a gigabyte. */
-HIDDEN long allocate(void **pointer, size_t bytes)
+#define FIRST 0x700000000000
+
+/* What was freed last is given first, to whichever thread asks. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static long unused[1 << 16];
+static size_t unused_count;
+static long next = FIRST;
+
+/* There is a gigabyte for each. */
+HIDDEN long allocate(long *pointer, size_t bytes)
 {
 	if (bytes > 1 << 30)
 		return OUT_OF_MEMORY;
-	*pointer = (void *)0x700000;
+	pthread_mutex_lock(&lock);
+	long given = unused_count ? unused[--unused_count] : (next += 512);
+	pthread_mutex_unlock(&lock);
+	if (pointer)
+		*pointer = given;
 	return SUCCESS;
 }
 
-HIDDEN long release(void) { return SUCCESS; }
+HIDDEN long allocate_rows(long *pointer, size_t *pitch, size_t width, size_t rows)
+{
+	*pitch = (width + 511) / 512 * 512;
+	return allocate(pointer, *pitch * rows);
+}
+
+/* Handles are small numbers. */
+HIDDEN long create(long *handle, size_t bytes)
+{
+	static long last = 0x5000;
+	if (bytes > 1 << 30)
+		return OUT_OF_MEMORY;
+	*handle = __atomic_fetch_add(&last, 1, __ATOMIC_RELAXED);
+	return SUCCESS;
+}
+
+/* Fails if there is a second argument. */
+HIDDEN long release(long pointer, long fails)
+{
+	if (fails)
+		return LAUNCH_FAILED;
+	if (pointer < FIRST)
+		return SUCCESS;
+	pthread_mutex_lock(&lock);
+	if (unused_count < sizeof unused / sizeof *unused)
+		unused[unused_count++] = pointer;
+	pthread_mutex_unlock(&lock);
+	return SUCCESS;
+}
 
 #define FUNCTION(name, does, begin)                                                            \
 	HIDDEN long (*table_##name)() = (long (*)())does;                                      \
@@ -72,7 +119,17 @@ THUNK(cuMemsetD32_v2, copy)
 THUNK(cuStreamSynchronize, synchronize)
 ENDBR(cuCtxSynchronize, synchronize)
 THUNK(cuMemAlloc_v2, allocate)
+THUNK(cuMemAllocManaged, allocate)
+THUNK(cuMemHostAlloc, allocate)
+THUNK(cuMemAllocAsync_ptsz, allocate)
+PUSH(cuMemAllocPitch_v2, allocate_rows)
+THUNK(cuMemHostRegister_v2, launch)
+THUNK(cuMemCreate, create)
 THUNK(cuMemFree_v2, release)
+THUNK(cuMemFreeHost, release)
+THUNK(cuMemFreeAsync_ptsz, release)
+THUNK(cuMemHostUnregister, release)
+THUNK(cuMemRelease, release)
 
 extern long cuLaunchKernel(), cuStreamSynchronize();
 

@@ -10,15 +10,34 @@ use tempfile::TempDir;
 
 use crate::replica::compile;
 
-/// The library and the application, compiled. Gone when dropped.
+/// The library and the application, compiled.
 pub struct Driver {
-    directory: TempDir,
+    directory: PathBuf,
+    /// Gone when dropped.
+    _own: Option<TempDir>,
 }
 
 impl Driver {
     pub fn build() -> Result<Self> {
-        let directory = TempDir::new()?;
-        let driver = Self { directory };
+        let own = TempDir::new()?;
+        let driver = Self::build_in(own.path())?;
+        Ok(Self {
+            _own: Some(own),
+            ..driver
+        })
+    }
+
+    /// Where a directory holds them already.
+    pub fn at(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            _own: None,
+        }
+    }
+
+    /// To be kept in a directory.
+    pub fn build_in(directory: &Path) -> Result<Self> {
+        let driver = Self::at(directory);
         let library = driver.library();
         let flags = [
             "-shared",
@@ -29,7 +48,7 @@ impl Driver {
         driver.compile("library.c", include_str!("library.c"), &library, &flags)?;
         let path = library.to_str().context("a path that is no text")?;
         let flags = ["-pthread", path, "-Wl,-rpath,$ORIGIN"];
-        let application = driver.path("geophone-cuda");
+        let application = driver.application();
         driver.compile(
             "application.c",
             include_str!("application.c"),
@@ -43,9 +62,13 @@ impl Driver {
         self.path("libcuda.so.1")
     }
 
+    pub fn application(&self) -> PathBuf {
+        self.path(Application::COMMAND)
+    }
+
     /// Starts the application, which has mapped the library when it first answers.
     pub fn start(&self) -> Result<Application> {
-        let mut child = Command::new(self.path("geophone-cuda"))
+        let mut child = Command::new(self.application())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -59,7 +82,7 @@ impl Driver {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     fn compile(&self, name: &str, source: &str, output: &Path, flags: &[&str]) -> Result<()> {
@@ -99,6 +122,14 @@ pub struct Calls {
 impl Application {
     /// Of its command, which is the workload's name outside a control group.
     pub const COMMAND: &str = "geophone-cuda";
+
+    /// Arguments that stand for addresses: where an allocation leaves its own, that of the
+    /// thread's latest that is not freed, and, as the second, where the pitch of rows goes.
+    pub const NEW: i64 = -2;
+    pub const LATEST: i64 = -3;
+    pub const PITCH: i64 = -4;
+    /// How many rows an allocation of rows has.
+    pub const ROWS: u64 = 3;
 
     pub fn id(&self) -> u32 {
         self.child.id()

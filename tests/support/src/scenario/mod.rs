@@ -2,6 +2,7 @@
 
 pub mod block_errors;
 pub mod block_io;
+pub mod cuda;
 pub mod dma_fence;
 pub mod runqueue;
 pub mod softirq;
