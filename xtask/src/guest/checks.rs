@@ -161,10 +161,11 @@ fn block_io_requeues(client: &mut Client) -> Result<String> {
 }
 
 fn tcp_round_trips(client: &mut Client) -> Result<String> {
-    let comparisons = scenario::tcp::round_trips(client, 10, Duration::from_millis(50))?;
+    // Long beside what emulation takes to handle a packet while the machine does something else.
+    let comparisons = scenario::tcp::round_trips(client, 5, Duration::from_millis(150))?;
     comparisons
         .iter()
-        .try_for_each(|comparison| comparison.within(0.05))?;
+        .try_for_each(|comparison| comparison.within(0.1))?;
     Ok(join(&comparisons))
 }
 
