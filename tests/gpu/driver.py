@@ -14,10 +14,12 @@ from outcome import Outcome
 CALLS = "geophone_cuda_calls_total"
 BYTES = "geophone_cuda_bytes_total"
 ERRORS = "geophone_cuda_errors_total"
+OUTSTANDING = "geophone_cuda_memory_outstanding_bytes"
 DURATION = "geophone_cuda_call_duration_seconds"
 
 LAUNCHES = 100_000
 COPIES = 100
+ALLOCATIONS = 100
 MEBIBYTE = 1 << 20
 OUT_OF_MEMORY = 2
 ILLEGAL_ADDRESS = 700
@@ -111,6 +113,16 @@ def waits(gpu, count):
     return {"waits": count}
 
 
+def allocations(gpu, count):
+    """Leaves half of what it allocated until it is told to end."""
+    pointers_ = [gpu.allocate(MEBIBYTE) for _ in range(count)]
+    for pointer in pointers_[::2]:
+        gpu.call("cuMemFree_v2", pointer)
+    print(json.dumps({"bytes": (count - len(pointers_[::2])) * MEBIBYTE}), flush=True)
+    sys.stdin.read()
+    return {}
+
+
 def fault(gpu, _):
     gpu.launch(gpu.kernel(b"wrong"))
     return {"error": gpu.tried("cuCtxSynchronize")}
@@ -137,6 +149,7 @@ WORK = {
     "copies": copies,
     "too_much": too_much,
     "waits": waits,
+    "allocations": allocations,
     "fault": fault,
     "pointers": pointers,
 }
@@ -188,6 +201,21 @@ def check_waits(geophone):
     yield Outcome("seconds waited", WAITS * WAIT, total, tolerance=0.02)
 
 
+def check_memory(geophone):
+    wanted = (OUTSTANDING, {"kind": "device"})
+    command = [sys.executable, __file__, "allocations", str(ALLOCATIONS)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+
+    def hold():
+        process = subprocess.Popen(command, **pipes)
+        return process, json.loads(process.stdout.readline())["bytes"]
+
+    (process, kept), [held] = geophone.gains(hold, wanted)
+    yield Outcome("bytes outstanding", kept, held)
+    _, [released] = geophone.gains(lambda: process.communicate(timeout=60), wanted)
+    yield Outcome("bytes that go with their process", -kept, released)
+
+
 def check_fault(geophone):
     """An ordinary fault of an application, which ends its own context."""
     wanted = (ERRORS, {"error": "illegal_address"})
@@ -196,7 +224,14 @@ def check_fault(geophone):
     yield Outcome("illegal addresses counted", True, counted >= 1)
 
 
-CHECKS = [check_pointers, check_launches, check_copies, check_errors, check_waits]
+CHECKS = [
+    check_pointers,
+    check_launches,
+    check_copies,
+    check_memory,
+    check_errors,
+    check_waits,
+]
 
 if __name__ == "__main__":
     print(json.dumps(WORK[sys.argv[1]](Gpu(), int(sys.argv[2]))))
