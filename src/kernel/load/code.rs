@@ -3,9 +3,10 @@ use std::ffi::CString;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use aya::Ebpf;
-use aya::maps::{Map, MapData};
 use aya_obj::Object;
 use aya_obj::generated::bpf_insn;
+
+use super::data;
 
 /// The programs of an object, bound to the maps that were made for it: ready to be loaded in
 /// ways that the loader does not know.
@@ -62,16 +63,4 @@ fn bytes(instruction: bpf_insn) -> [u8; 8] {
         c,
         d,
     ]
-}
-
-fn data(map: &Map) -> Option<&MapData> {
-    match map {
-        Map::Array(data)
-        | Map::PerCpuArray(data)
-        | Map::HashMap(data)
-        | Map::PerCpuHashMap(data)
-        | Map::LruHashMap(data)
-        | Map::PerCpuLruHashMap(data) => Some(data),
-        _ => None,
-    }
 }

@@ -41,8 +41,9 @@ pub struct InFlight {
     entered: Entered,
 }
 
-/// Without memory until there are calls; user space takes out those of threads that have ended. Not an array of places by thread: a call may last as
-/// long as the GPU computes, and of two in one place the longer would be lost.
+/// Without memory until there are calls; user space takes out those of threads that have
+/// ended. Not an array of places by thread: a call may last as long as the GPU computes, and
+/// of two in one place the longer would be lost.
 #[btf_map]
 static CUDA_IN_FLIGHT: HashMap<Thread, InFlight, 1, NO_PREALLOC> = HashMap::new();
 
