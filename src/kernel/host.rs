@@ -163,8 +163,8 @@ impl Mounts {
     }
 }
 
-/// A path as it is: the kernel writes white space and backslashes in octal (`mangle()`,
-/// fs/seq_file.c).
+/// A path as it is: the kernel writes white space and backslashes in octal (`show_vfsmnt()`,
+/// fs/proc_namespace.c).
 fn unescaped(path: &str) -> String {
     [
         ("\\040", " "),

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agreement;
+mod daemon;
 mod instance;
 mod promtool;
 #[path = "../sample/mod.rs"]

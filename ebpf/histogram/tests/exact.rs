@@ -56,11 +56,9 @@ fn compare(schema: u32, values: impl Iterator<Item = u64>) -> u32 {
             distance <= 2.0 * tick || distance <= 1e-9 * seconds,
             "schema {schema}, {nanoseconds} ns: bucket {got} instead of {exact}"
         );
-        // Below 2^3 ticks, buckets are narrower than a tick: neighbours are a tick apart.
-        let a_tick_apart = (edge(got, schema) - upper).abs() <= 2.0 * tick;
         assert!(
-            (got - exact).abs() <= 1 || a_tick_apart,
-            "schema {schema}, {nanoseconds} ns"
+            (got - exact).abs() <= 1,
+            "schema {schema}, {nanoseconds} ns: bucket {got} instead of {exact}"
         );
     }
     differing

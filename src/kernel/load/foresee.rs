@@ -1,5 +1,5 @@
 use super::attach::precheck;
-use super::{Alternative, Answers, Declarations, KernelBtf, LoadError, Plan};
+use super::{Alternative, Answers, Declarations, KernelBtf, LoadError, Plan, check_functions};
 use crate::kernel::object::Object;
 
 /// What shows of a program without loading it.
@@ -15,9 +15,10 @@ pub struct Foreseen {
 ///
 /// # Errors
 ///
-/// The object cannot be read.
+/// The object cannot be read, or lacks a function of the plan.
 pub fn foresee(object: &[u8], plan: &Plan, kernel: &KernelBtf) -> Result<Vec<Foreseen>, LoadError> {
     let declarations = Declarations::find(&Object::parse(object)?)?;
+    check_functions(&declarations, plan)?;
     let answers = declarations.answer(kernel.reader());
     let programs = plan.programs.iter().map(|program| {
         let mut reasons = Vec::new();

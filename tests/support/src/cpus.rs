@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// The CPUs that `/proc/stat` has a line for: those that are online.
@@ -15,8 +16,17 @@ pub fn online() -> Result<Vec<usize>> {
 
 /// Binds the calling thread to `cpu`; it runs there when this returns.
 pub fn bind(cpu: usize) -> Result<()> {
+    set_affinity(None, cpu)
+}
+
+/// Binds another thread, by its id. One that waits for a CPU waits for that one from now on.
+pub fn bind_task(task: u32, cpu: usize) -> Result<()> {
+    set_affinity(Pid::from_raw(task.cast_signed()), cpu)
+}
+
+fn set_affinity(task: Option<Pid>, cpu: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu);
-    sched_setaffinity(None, &set)
+    sched_setaffinity(task, &set)
         .with_context(|| format!("this process may not use CPU {cpu}, which is online"))
 }

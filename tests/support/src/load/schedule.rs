@@ -9,7 +9,7 @@ use anyhow::Result;
 use rustix::thread::gettid;
 
 use crate::control_group::Group;
-use crate::cpus::{bind, online};
+use crate::cpus::{bind, bind_task, online};
 
 /// Spinning threads and pairs that pass a byte to and fro. They stay alive, asleep,
 /// when they do not run, for the kernel forgets the counters of a task that ends.
@@ -55,6 +55,22 @@ impl Competition {
         self.work(move |until| {
             let mut cpus = cpus.iter().cycle();
             while Instant::now() < until && cpus.next().is_some_and(|cpu| bind(*cpu).is_ok()) {}
+        })
+    }
+
+    /// Adds a thread that moves all others from CPU to CPU, whether they run or wait.
+    pub fn herd(&mut self) -> Result<()> {
+        let cpus = online()?;
+        let tasks = self.tasks.clone();
+        self.work(move |until| {
+            let mut cpus = cpus.iter().cycle();
+            while Instant::now() < until {
+                for task in &tasks {
+                    // The CPU may have gone offline.
+                    let _ = cpus.next().map(|cpu| bind_task(*task, *cpu));
+                }
+                thread::yield_now();
+            }
         })
     }
 
