@@ -183,7 +183,7 @@ fn hook(
             let number = tracepoint_number(category, name)
                 .map_err(|error| Refusal::from_tracefs(&error, target))?;
             let (_, fd) = loaded!(TracePoint, TracePoint::load);
-            let link = sys::tracepoint::attach(fd.as_fd(), number)
+            let link = sys::perf::attach_tracepoint(fd.as_fd(), number)
                 .map_err(|error| Refusal::from_perf(&error, alternative))?;
             Ok((fd, Some(Box::new(link))))
         }

@@ -4,7 +4,6 @@
 //! sizes that the kernel will assume, so none of them is unsafe to call.
 
 pub mod perf;
-pub mod tracepoint;
 pub mod uprobe;
 
 use std::io;

@@ -1,5 +1,5 @@
-//! A program at one function of a file, by a perf event (perf_event_open(2), PMU `uprobe`): all
-//! that kernels before 5.15 have.
+//! Programs at perf events (perf_event_open(2)): at one function of a file (PMU `uprobe`), which
+//! is all that kernels before 5.15 have, and at classic tracepoints.
 
 use std::fs;
 use std::io;
@@ -10,9 +10,10 @@ use std::path::Path;
 const UPROBE: &str = "/sys/bus/event_source/devices/uprobe";
 /// `PERF_FLAG_FD_CLOEXEC`
 const CLOSE_ON_EXEC: libc::c_ulong = 1 << 3;
-/// `PERF_EVENT_IOC_SET_BPF` and `PERF_EVENT_IOC_ENABLE`
+/// `PERF_EVENT_IOC_SET_BPF`
 const SET_BPF: libc::Ioctl = 0x4004_2408;
-const ENABLE: libc::Ioctl = 0x2400;
+/// `PERF_TYPE_TRACEPOINT`
+const TRACEPOINT: u32 = 2;
 
 /// `struct perf_event_attr` of include/uapi/linux/perf_event.h, as of its first extension
 /// (`PERF_ATTR_SIZE_VER1`).
@@ -46,7 +47,6 @@ pub fn attach_uprobe(
     let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())?;
     let attr = Attr {
         event_type: number("type", "")?,
-        size: u32::try_from(size_of::<Attr>()).map_err(io::Error::other)?,
         config: if at_return {
             let bit = number("format/retprobe", "config:")?;
             1_u64.checked_shl(bit).unwrap_or(0)
@@ -57,9 +57,27 @@ pub fn attach_uprobe(
         config2: offset,
         ..Attr::default()
     };
+    // The path lives until the kernel has read it.
+    attach(program, attr)
+}
+
+/// Attaches a program to the tracepoint of this number until the descriptor is closed.
+pub fn attach_tracepoint(program: BorrowedFd<'_>, tracepoint: u64) -> io::Result<OwnedFd> {
+    let attr = Attr {
+        event_type: TRACEPOINT,
+        config: tracepoint,
+        ..Attr::default()
+    };
+    attach(program, attr)
+}
+
+/// Nothing is sampled: the event is there for the program, and begins at once.
+fn attach(program: BorrowedFd<'_>, mut attr: Attr) -> io::Result<OwnedFd> {
+    attr.size = u32::try_from(size_of::<Attr>()).map_err(io::Error::other)?;
     // All processes are those of a CPU: whichever, the program runs on all.
     let (process, cpu, group) = (-1, 0, -1);
-    // SAFETY: the kernel reads the attributes, as large as they say, and the path.
+    // SAFETY: the kernel reads the attributes, as large as they say, and the path that is in
+    // those of a file.
     let fd = unsafe {
         libc::syscall(
             libc::SYS_perf_event_open,
@@ -76,18 +94,12 @@ pub fn attach_uprobe(
     let fd = i32::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: the kernel has just made this descriptor for us.
     let event = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: the request takes a descriptor.
-    check(unsafe { libc::ioctl(event.as_raw_fd(), SET_BPF, program.as_raw_fd()) })?;
-    // SAFETY: the request takes a number.
-    check(unsafe { libc::ioctl(event.as_raw_fd(), ENABLE, 0) })?;
-    Ok(event)
-}
-
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 {
+    // SAFETY: the request takes a descriptor as a number.
+    let set = unsafe { libc::ioctl(event.as_raw_fd(), SET_BPF, program.as_raw_fd()) };
+    if set < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(())
+    Ok(event)
 }
 
 /// The number behind `prefix` in a file of the PMU.
