@@ -111,9 +111,11 @@ impl Attacher {
         let members = self.workloads.update(now, processes);
         // First what the workloads are called: their entries are made at the next sweep.
         self.publish();
-        if *self.status.lock().members != members {
-            self.status.lock().members = Arc::new(members.clone());
+        let mut status = self.status.lock();
+        if *status.members != members {
+            status.members = Arc::new(members.clone());
         }
+        drop(status);
         for map in &self.members {
             for process in self.known.keys().filter(|it| !members.contains_key(it)) {
                 // It may have been taken out by nobody else.

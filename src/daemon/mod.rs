@@ -20,7 +20,7 @@ use crate::snapshot::Descriptor;
 /// Every metric that is Geophone's own, for the metric reference.
 pub fn own_metrics() -> Vec<Descriptor> {
     let own = crate::introspect::TABLE.iter();
-    own.map(|metric| metric.describe())
+    own.map(|metric| Descriptor::clone(&metric.descriptor()))
         .chain(crate::http::descriptors())
         .collect()
 }

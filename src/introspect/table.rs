@@ -22,7 +22,7 @@ impl Own {
         Arc::clone(self.descriptor.get_or_init(|| Arc::new(self.describe())))
     }
 
-    pub fn describe(&self) -> Descriptor {
+    fn describe(&self) -> Descriptor {
         Descriptor {
             name: self.name.to_owned(),
             help: self.help.to_owned(),
