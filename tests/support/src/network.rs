@@ -113,6 +113,14 @@ impl Namespace {
         ))
     }
 
+    /// Drops `percent` of the arriving TCP packets that carry data, at random: handshakes and bare
+    /// acknowledgements arrive.
+    pub fn lose_data(&self, percent: u32) -> Result<()> {
+        self.drop_arriving(&format!(
+            "meta l4proto tcp meta length > 200 numgen random mod 100 < {percent}"
+        ))
+    }
+
     /// Drops every other SYN-ACK that arrives, from the first on.
     pub fn lose_syn_acks(&self) -> Result<()> {
         self.drop_arriving("tcp flags & (syn|ack) == (syn|ack) numgen inc mod 2 == 0")
