@@ -7,6 +7,7 @@ use std::process::Command;
 
 use geophone::kernel::KernelBtf;
 use geophone::kernel::btf::Btf;
+use geophone::kernel::facts::Facts;
 use geophone::kernel::resolve::resolve;
 use geophone_test_support::requirement::Requirement;
 use serde::Deserialize;
@@ -152,7 +153,7 @@ impl Oracle {
 }
 
 fn ask(btf: &Btf, request: &str) -> [u32; 2] {
-    resolve(&request.parse().unwrap(), btf).unwrap()
+    resolve(&request.parse().unwrap(), &Facts::running(btf)).unwrap()
 }
 
 #[test]

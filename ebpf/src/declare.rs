@@ -117,11 +117,13 @@ impl<T, const N: usize> Declared<T, N> {
 /// | `field STRUCT.MEMBER.MEMBER`, `… : SIZE` | byte offset of a member, of that size in bytes |
 /// | `bitfield STRUCT.MEMBER` | byte offset, and shift and width in that byte |
 /// | `size STRUCT.MEMBER` | size in bytes |
+/// | `record CATEGORY/EVENT.FIELD`, `… : SIZE` | byte offset of a field in a classic tracepoint's record |
+/// | `function NAME` | 1: the kernel has it |
 /// | `argument TRACEPOINT TYPE [N]` | index of its Nth argument of that type |
 /// | `enumerator ENUM.NAME`, `enumerator NAME` of an enumeration without a name | its value |
 /// | `exists STRUCT.MEMBER`, `exists type T`, `exists enum E.V`, `exists tracepoint T`, `exists argument T TYPE` | 1 or 0 |
 ///
-/// `optional` before `field`, `bitfield`, `argument` or `enumerator` makes a miss an answer.
+/// `optional` before `field`, `bitfield`, `record`, `argument` or `enumerator` makes a miss an answer.
 #[macro_export]
 macro_rules! declare {
     () => {};

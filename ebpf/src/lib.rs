@@ -11,6 +11,7 @@ pub mod access;
 pub mod argument;
 pub mod bounded;
 pub mod declare;
+pub mod fence;
 pub mod names;
 pub mod observe;
 pub mod options;

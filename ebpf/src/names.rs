@@ -17,6 +17,17 @@ pub struct Name([u8; 32]);
 impl Name {
     pub const EMPTY: Self = Self([0; 32]);
 
+    /// `text`, of which what is beyond 31 bytes is cut.
+    pub const fn of(text: &str) -> Self {
+        let (text, mut name) = (text.as_bytes(), [0; 32]);
+        let mut at = 0;
+        while at < text.len() && at < name.len() - 1 {
+            name[at] = text[at];
+            at += 1;
+        }
+        Self(name)
+    }
+
     /// Reads the text at `address`, which ends with a zero.
     #[inline(always)]
     pub fn read(&mut self, address: *const u8) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::btf::Btf;
+use super::facts::Facts;
 use super::object::{Global, Object, Reference};
 use super::request::{Request, RequestError};
 use super::resolve::{Missing, resolve};
@@ -72,12 +72,12 @@ impl Declarations {
         self.used.contains_key(function)
     }
 
-    /// Asks the kernel that `btf` describes.
-    pub fn answer(&self, btf: &Btf) -> Answers<'_> {
+    /// Asks a kernel.
+    pub fn answer(&self, facts: &Facts<'_>) -> Answers<'_> {
         let answers = self
             .list
             .iter()
-            .map(|each| resolve(&each.request, btf))
+            .map(|each| resolve(&each.request, facts))
             .collect();
         Answers {
             declarations: self,
@@ -182,6 +182,7 @@ fn reach(start: usize, references: &[Vec<Reference>], list: &[Declaration]) -> B
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::kernel::btf::Btf;
     use crate::kernel::btf::build::Builder as BtfBuilder;
     use crate::kernel::testing::{Builder, Instruction};
 
@@ -242,7 +243,7 @@ mod tests {
         let original = bytes.clone();
         let declarations = Declarations::find(&Object::parse(&original).unwrap()).unwrap();
         let btf = kernel();
-        let answers = declarations.answer(&btf);
+        let answers = declarations.answer(&Facts::running(&btf));
         assert_eq!(
             (answers.get("TGID"), answers.get("GONE")),
             (Some([4, 0]), None)

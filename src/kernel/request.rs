@@ -28,6 +28,11 @@ pub enum Question {
     Argument(Vec<ArgumentOf>),
     /// Number of an enumerator.
     Enumerator(Vec<EnumeratorOf>),
+    /// Byte offset of a field in the record of a classic tracepoint.
+    Record(Vec<RecordField>),
+    /// Whether the kernel, or a module of it, has any of these functions: nothing but that
+    /// it has is an answer.
+    Function(Vec<String>),
     /// Whether the kernel has any of these.
     Exists(Vec<Fact>),
 }
@@ -64,6 +69,15 @@ pub struct EnumeratorOf {
     pub name: String,
 }
 
+/// `CATEGORY/EVENT.FIELD`, or `CATEGORY/EVENT.FIELD : SIZE`, as [`Field`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordField {
+    pub category: String,
+    pub event: String,
+    pub field: String,
+    pub size: Option<u32>,
+}
+
 /// What `exists` can ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
@@ -83,12 +97,14 @@ pub struct RequestError {
 }
 
 /// The words that a request can begin with.
-const VERBS: [&str; 7] = [
+const VERBS: [&str; 9] = [
     "field",
     "bitfield",
     "size",
     "argument",
     "enumerator",
+    "record",
+    "function",
     "exists",
     "optional",
 ];
@@ -121,13 +137,15 @@ fn parse(text: &str) -> Result<Request, String> {
         .split_once(' ')
         .ok_or("it has a verb and nothing else")?;
     let question = match verb {
-        "field" => Question::Field(fields(rest)?),
+        "field" => Question::Field(sized(rest, field, |it| &mut it.size)?),
+        "record" => Question::Record(sized(rest, record, |it| &mut it.size)?),
+        "function" if !optional => Question::Function(alternatives(rest, identifier)?),
         "bitfield" => Question::Bitfield(alternatives(rest, member)?),
         "argument" => Question::Argument(alternatives(rest, argument)?),
         "enumerator" => Question::Enumerator(alternatives(rest, enumerator)?),
         "size" if !optional => Question::Size(alternatives(rest, member)?),
         "exists" if !optional => Question::Exists(alternatives(rest, fact)?),
-        "size" | "exists" => return Err(format!("\"{verb}\" cannot be optional")),
+        "size" | "exists" | "function" => return Err(format!("\"{verb}\" cannot be optional")),
         _ => return Err(format!("there is no verb \"{verb}\"")),
     };
     Ok(Request {
@@ -143,23 +161,48 @@ fn alternatives<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<V
         .collect()
 }
 
-fn fields(text: &str) -> Result<Vec<Field>, String> {
-    let mut fields = alternatives(text, field)?;
+/// Alternatives of which each takes the size of the next where it has none of its own.
+fn sized<T>(
+    text: &str,
+    parse: fn(&str) -> Result<T, String>,
+    size: fn(&mut T) -> &mut Option<u32>,
+) -> Result<Vec<T>, String> {
+    let mut all = alternatives(text, parse)?;
     let mut behind = None;
-    for field in fields.iter_mut().rev() {
-        field.size = field.size.or(behind);
-        behind = field.size;
+    for each in all.iter_mut().rev() {
+        let own = size(each);
+        *own = own.or(behind);
+        behind = *own;
     }
-    Ok(fields)
+    Ok(all)
 }
 
 fn field(text: &str) -> Result<Field, String> {
-    let (path, size) = match text.split_once(':') {
-        Some((path, size)) => (path.trim_end(), Some(bytes(size.trim_start())?)),
-        None => (text, None),
-    };
+    let (path, size) = with_size(text)?;
     let path = member(path)?;
     Ok(Field { path, size })
+}
+
+fn record(text: &str) -> Result<RecordField, String> {
+    let (path, size) = with_size(text)?;
+    let parts = path
+        .split_once('/')
+        .and_then(|(category, rest)| Some((category, rest.split_once('.')?)));
+    let (category, (event, field)) =
+        parts.ok_or_else(|| format!("\"{path}\" is not CATEGORY/EVENT.FIELD"))?;
+    Ok(RecordField {
+        category: identifier(category)?,
+        event: identifier(event)?,
+        field: identifier(field)?,
+        size,
+    })
+}
+
+fn with_size(text: &str) -> Result<(&str, Option<u32>), String> {
+    Ok(match text.split_once(':') {
+        Some((path, size)) => (path.trim_end(), Some(bytes(size.trim_start())?)),
+        None => (text, None),
+    })
 }
 
 fn bytes(text: &str) -> Result<u32, String> {
@@ -341,6 +384,14 @@ mod tests {
             ("enumerator .REQ_OP_READ", "not a C identifier"),
             ("argument block_rq_complete", "not TRACEPOINT TYPE"),
             ("exists function f", "nothing that can be asked"),
+            ("record dma_fence_init.driver", "not CATEGORY/EVENT.FIELD"),
+            (
+                "record dma_fence/dma_fence_init",
+                "not CATEGORY/EVENT.FIELD",
+            ),
+            ("record ../x.driver", "not a C identifier"),
+            ("function nvidia.open", "not a C identifier"),
+            ("optional function f", "cannot be optional"),
         ] {
             let error = text.parse::<Request>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

@@ -1,7 +1,14 @@
-//! Answers to requests, from a kernel's BTF.
+//! Answers to requests: mostly from a kernel's BTF.
+
+use std::io;
 
 use super::btf::{Btf, Kind, PathError, Place, Type};
-use super::request::{ArgumentOf, EnumeratorOf, Fact, Field, MemberPath, Question, Request};
+use super::facts::{Facts, Texts};
+use super::record::field as recorded;
+use super::request::{
+    ArgumentOf, EnumeratorOf, Fact, Field, MemberPath, Question, RecordField, Request,
+};
+use super::tracefs;
 
 /// A fact that this kernel does not have, or not in a form that a probe can use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,24 +18,57 @@ pub struct Missing {
     pub which: String,
     /// What was found lacking, for each alternative.
     pub why: String,
+    /// That could not be looked up: who has more rights may find it.
+    pub unknown: bool,
+}
+
+/// All that is missing, in one line: what is missing for the same reason said once. None if
+/// nothing is.
+pub fn explain<'a>(missing: impl Iterator<Item = &'a Missing>) -> Option<String> {
+    let mut reasons: Vec<(&Missing, usize)> = Vec::new();
+    for each in missing {
+        match reasons.iter_mut().find(|(it, _)| it.why == each.why) {
+            Some((_, more)) => *more += 1,
+            None => reasons.push((each, 0)),
+        }
+    }
+    let lines = reasons.into_iter().map(|(missing, more)| match more {
+        0 => missing.to_string(),
+        more => {
+            let Missing { which, why, .. } = missing;
+            format!("this kernel cannot answer \"{which}\" and {more} more: {why}")
+        }
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("; "))
 }
 
 /// What is wrong with an alternative, or with each of several.
 struct Obstacle {
     why: String,
-    /// It is there, in another form: nothing that `optional` excuses.
-    present: bool,
+    kind: Lacking,
+}
+
+/// In the order in which one of them prevails among alternatives.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lacking {
+    Absent,
+    /// It could not be looked up.
+    Unknown,
+    /// It is there, in another form.
+    OtherForm,
 }
 
 impl From<String> for Obstacle {
     fn from(why: String) -> Self {
-        let present = false;
-        Self { why, present }
+        let kind = Lacking::Absent;
+        Self { why, kind }
     }
 }
 
 /// Answers `request`: the two words that the probe reads back.
-pub fn resolve(request: &Request, btf: &Btf) -> Result<[u32; 2], Missing> {
+pub fn resolve(request: &Request, facts: &Facts<'_>) -> Result<[u32; 2], Missing> {
+    let Facts { btf, texts } = *facts;
     let answer = match &request.question {
         Question::Field(fields) => {
             first(fields, |each| field(btf, each)).map(|offset| [offset, request.optional.into()])
@@ -40,13 +80,21 @@ pub fn resolve(request: &Request, btf: &Btf) -> Result<[u32; 2], Missing> {
         Question::Enumerator(names) => {
             first(names, |name| number(btf, name)).map(|value| [value, request.optional.into()])
         }
+        Question::Record(fields) => first(fields, |each| record(texts, each))
+            .map(|offset| [offset, request.optional.into()]),
+        Question::Function(names) => first(names, |name| function(texts, name)).map(|()| [1, 0]),
         Question::Exists(facts) => Ok([facts.iter().any(|fact| holds(btf, fact)).into(), 0]),
     };
     match answer {
-        Err(Obstacle { present: false, .. }) if request.optional => Ok([0, 0]),
-        Err(Obstacle { why, .. }) => Err(Missing {
+        // What is there in another form, or may be there, is nothing that `optional` excuses.
+        Err(Obstacle {
+            kind: Lacking::Absent,
+            ..
+        }) if request.optional => Ok([0, 0]),
+        Err(Obstacle { why, kind }) => Err(Missing {
             which: request.to_string(),
             why,
+            unknown: kind == Lacking::Unknown,
         }),
         Ok(answer) => Ok(answer),
     }
@@ -58,12 +106,12 @@ fn first<A, T, E: Into<Obstacle>>(
     answer: impl Fn(&A) -> Result<T, E>,
 ) -> Result<T, Obstacle> {
     let mut misses: Vec<String> = Vec::new();
-    let mut present = false;
+    let mut kind = Lacking::Absent;
     for alternative in alternatives {
         match answer(alternative).map_err(Into::into) {
             Ok(answer) => return Ok(answer),
             Err(obstacle) => {
-                present |= obstacle.present;
+                kind = kind.max(obstacle.kind);
                 if !misses.contains(&obstacle.why) {
                     misses.push(obstacle.why);
                 }
@@ -71,7 +119,7 @@ fn first<A, T, E: Into<Obstacle>>(
         }
     }
     let why = misses.join(", ");
-    Err(Obstacle { why, present })
+    Err(Obstacle { why, kind })
 }
 
 fn place(btf: &Btf, path: &MemberPath) -> Result<Place, PathError> {
@@ -94,10 +142,57 @@ fn field(btf: &Btf, field: &Field) -> Result<u32, Obstacle> {
     if found == u64::from(expected) {
         return Ok(narrow(offset)?);
     }
-    Err(Obstacle {
-        why: format!("{} has size {found}, not {expected}", spell(path)),
-        present: true,
-    })
+    Err(other_size(&spell(path), found, expected))
+}
+
+fn other_size(what: &str, found: u64, expected: u32) -> Obstacle {
+    Obstacle {
+        why: format!("{what} has size {found}, not {expected}"),
+        kind: Lacking::OtherForm,
+    }
+}
+
+fn record(texts: &dyn Texts, asked: &RecordField) -> Result<u32, Obstacle> {
+    let RecordField {
+        category,
+        event,
+        field,
+        size,
+    } = asked;
+    let tracepoint = format!("{category}/{event}");
+    let format = texts
+        .format(category, event)
+        .map_err(|error| unread(&error, &tracepoint))?;
+    let found = recorded(&format, field)
+        .ok_or_else(|| format!("no field {field} in the record of {tracepoint}"))?;
+    match *size {
+        Some(expected) if found.size != expected => {
+            let what = format!("{tracepoint}.{field}");
+            Err(other_size(&what, found.size.into(), expected))
+        }
+        _ => Ok(found.offset),
+    }
+}
+
+fn unread(error: &io::Error, tracepoint: &str) -> Obstacle {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("no tracepoint {tracepoint}").into(),
+        _ => Obstacle {
+            why: tracefs::unreadable(error),
+            kind: Lacking::Unknown,
+        },
+    }
+}
+
+fn function(texts: &dyn Texts, name: &str) -> Result<(), Obstacle> {
+    match texts.has_function(name) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("no function {name}").into()),
+        Err(error) => Err(Obstacle {
+            why: format!("cannot read /proc/kallsyms: {error}"),
+            kind: Lacking::Unknown,
+        }),
+    }
 }
 
 fn bitfield(btf: &Btf, path: &MemberPath) -> Result<[u32; 2], String> {
@@ -260,8 +355,27 @@ mod tests {
         Btf::parse(btf.finish()).unwrap()
     }
 
+    /// A kernel with a tracepoint `gpu/job`, another that may not be read, and a function.
+    struct Told;
+
+    impl Texts for Told {
+        fn format(&self, category: &str, event: &str) -> io::Result<String> {
+            let field = "field:__data_loc char[] ring;\toffset:24;\tsize:4;\tsigned:0;\n";
+            match (category, event) {
+                ("gpu", "job") => Ok(field.to_owned()),
+                ("gpu", "secret") => Err(io::ErrorKind::PermissionDenied.into()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            }
+        }
+
+        fn has_function(&self, name: &str) -> io::Result<bool> {
+            Ok(name == "open")
+        }
+    }
+
     fn ask(text: &str) -> Result<[u32; 2], Missing> {
-        resolve(&text.parse().unwrap(), &kernel())
+        let (btf, texts) = (&kernel(), &Told);
+        resolve(&text.parse().unwrap(), &Facts { btf, texts })
     }
 
     #[test]
@@ -289,6 +403,10 @@ mod tests {
             ("optional enumerator op.OP_WRITE", [7, 1]),
             ("enumerator op.NAMELESS | NAMELESS", [9, 0]),
             ("exists enum NAMELESS", [1, 0]),
+            ("record gpu/job.ring", [24, 0]),
+            ("record gpu/task.ring | gpu/job.ring : 4", [24, 0]),
+            ("optional record gpu/job.ring : 4", [24, 1]),
+            ("function shut | open", [1, 0]),
             ("exists request.flags.low", [1, 0]),
             ("exists enum op.OP_READ", [1, 0]),
             ("exists type flags", [1, 0]),
@@ -304,6 +422,8 @@ mod tests {
         for text in [
             "optional field request.missing",
             "optional field request.missing : 4",
+            "optional record gpu/job.device : 4",
+            "optional record gpu/task.ring",
             "optional bitfield request.flags.wide",
             "optional argument done request 2",
             "optional enumerator op.OP_TRIM",
@@ -315,6 +435,18 @@ mod tests {
         ] {
             assert_eq!(ask(text), Ok([0, 0]), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_missing_for_the_same_reason_is_said_once() {
+        let missing = ["record gpu/a.x", "field rq.clock", "record gpu/a.y"];
+        let missing = missing.map(|text| ask(text).unwrap_err());
+        assert_eq!(
+            explain(missing.iter()).unwrap(),
+            "this kernel cannot answer \"record gpu/a.x\" and 1 more: no tracepoint gpu/a; \
+             this kernel cannot answer \"field rq.clock\": no structure or union rq"
+        );
+        assert_eq!(explain([].iter()), None);
     }
 
     #[test]
@@ -348,6 +480,17 @@ mod tests {
             ("argument done request 2", "no such argument request"),
             ("argument start request", "no tracepoint start"),
             ("enumerator op.OP_TRIM", "no enumerator op.OP_TRIM"),
+            ("record gpu/task.ring", "no tracepoint gpu/task"),
+            (
+                "record gpu/job.device",
+                "no field device in the record of gpu/job",
+            ),
+            (
+                "optional record gpu/job.ring : 8",
+                "gpu/job.ring has size 4, not 8",
+            ),
+            ("optional record gpu/secret.ring", "tracefs cannot be read"),
+            ("function shut", "no function shut"),
             (
                 "enumerator OP_READ",
                 "no enumerator OP_READ in a nameless enumeration",
@@ -356,6 +499,7 @@ mod tests {
             let missing = ask(text).unwrap_err();
             assert!(missing.to_string().contains(why), "{text}: {missing}");
             assert!(missing.to_string().contains(text), "{missing}");
+            assert_eq!(missing.unknown, text.contains("secret"), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers of tracepoints, which tracefs alone tells (`events/CATEGORY/NAME/id`).
+//! Numbers and records of tracepoints, which tracefs alone tells (`events/CATEGORY/NAME`).
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -12,6 +12,16 @@ const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
 /// The number of a tracepoint.
 ///
+/// # Errors
+///
+/// As [`event_file`].
+pub fn tracepoint_number(category: &str, name: &str) -> io::Result<u64> {
+    let text = event_file(category, name, "id")?;
+    text.trim().parse().map_err(io::Error::other)
+}
+
+/// The text of a file about a tracepoint, such as `id` or `format`.
+///
 /// Where tracefs is not mounted, or closed to this process, it is opened by way of a mount
 /// that is nowhere in the tree and goes with its last descriptor, which takes
 /// `CAP_SYS_ADMIN`.
@@ -20,14 +30,24 @@ const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 ///
 /// [`io::ErrorKind::NotFound`] if there is no such tracepoint; otherwise what keeps tracefs
 /// from being read.
-pub fn tracepoint_number(category: &str, name: &str) -> io::Result<u64> {
-    let event = Path::new("events").join(category).join(name).join("id");
+pub fn event_file(category: &str, name: &str, file: &str) -> io::Result<String> {
+    let file = Path::new("events").join(category).join(name).join(file);
     let mut places = PLACES.iter().map(Path::new);
-    let text = match places.find(|place| place.join("events").is_dir()) {
-        Some(place) => fs::read_to_string(place.join(event))?,
-        None => read_unmounted(&event)?,
-    };
-    text.trim().parse().map_err(io::Error::other)
+    match places.find(|place| place.join("events").is_dir()) {
+        Some(place) => fs::read_to_string(place.join(file)),
+        None => read_unmounted(&file),
+    }
+}
+
+/// What keeps tracefs from being read, and what would help.
+pub fn unreadable(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        "tracefs cannot be read: run as root or grant CAP_DAC_READ_SEARCH; where it is not \
+         mounted, mount -t tracefs tracefs /sys/kernel/tracing"
+            .to_owned()
+    } else {
+        format!("cannot read tracefs: {error}")
+    }
 }
 
 fn read_unmounted(event: &Path) -> io::Result<String> {

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::Btf;
 use super::build::Builder;
+use crate::kernel::facts::Facts;
 use crate::kernel::layout::layouts;
 use crate::kernel::object::Object;
 use crate::kernel::resolve::resolve;
@@ -69,7 +70,7 @@ fn exercise(bytes: Vec<u8>) {
         let Ok(request) = request.parse() else {
             continue;
         };
-        let _ = resolve(&request, &btf);
+        let _ = resolve(&request, &Facts::running(&btf));
     }
 }
 

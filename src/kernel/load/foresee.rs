@@ -1,6 +1,7 @@
 use super::attach::precheck;
 use super::{Alternative, Answers, Declarations, KernelBtf, LoadError, Plan, check_functions};
 use crate::kernel::object::Object;
+use crate::kernel::resolve::explain;
 
 /// What shows of a program without loading it.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct Foreseen {
 pub fn foresee(object: &[u8], plan: &Plan, kernel: &KernelBtf) -> Result<Vec<Foreseen>, LoadError> {
     let declarations = Declarations::find(&Object::parse(object)?)?;
     check_functions(&declarations, plan)?;
-    let answers = declarations.answer(kernel.reader());
+    let answers = declarations.answer(&kernel.facts());
     let programs = plan.programs.iter().map(|program| {
         let mut reasons = Vec::new();
         let mut hook = None;
@@ -45,11 +46,8 @@ fn obstacle(
     answers: &Answers<'_>,
     kernel: &KernelBtf,
 ) -> Option<String> {
+    // What could not be looked up speaks for nothing.
     let missing = answers.missing(&alternative.function);
-    let missing: Vec<String> = missing.map(ToString::to_string).collect();
-    if missing.is_empty() {
-        precheck(alternative, kernel).err().map(|it| it.reason)
-    } else {
-        Some(missing.join("; "))
-    }
+    explain(missing.filter(|it| !it.unknown))
+        .or_else(|| precheck(alternative, kernel).err().map(|it| it.reason))
 }

@@ -29,7 +29,7 @@ impl FunctionLoader {
         Self {
             code: needed.then(|| Code::of(object, ebpf)).flatten(),
             has_cookies: !plan.without_cookies
-                && helper.is_ok_and(|it| resolve(&it, kernel.reader()).is_ok()),
+                && helper.is_ok_and(|it| resolve(&it, &kernel.facts()).is_ok()),
             programs: BTreeMap::new(),
         }
     }

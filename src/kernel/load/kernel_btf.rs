@@ -3,6 +3,7 @@ use std::io;
 use std::path::Path;
 
 use crate::kernel::btf::{Btf, BtfError};
+use crate::kernel::facts::Facts;
 use crate::regular_file;
 
 /// Where a kernel shows its own type information.
@@ -56,6 +57,11 @@ impl KernelBtf {
     /// Our reader, for lookups.
     pub fn reader(&self) -> &Btf {
         &self.reader
+    }
+
+    /// What the kernel can be asked.
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts::running(&self.reader)
     }
 
     pub(super) fn loader(&self) -> Result<&aya::Btf, BtfError> {

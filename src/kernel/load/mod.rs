@@ -36,6 +36,7 @@ use super::layout::{MapLayout, layouts};
 use super::map::{MapError, MapHandle, per_cpu_value_limit};
 use super::object::Object;
 use super::process::raise_memory_limit;
+use super::resolve::explain;
 use function_loader::FunctionLoader;
 use refusal::Refusal;
 
@@ -114,7 +115,7 @@ impl<'a> Loader<'a> {
         let parsed = Object::parse(object)?;
         let declarations = Declarations::find(&parsed)?;
         check_functions(&declarations, plan)?;
-        let answers = declarations.answer(self.kernel.reader());
+        let answers = declarations.answer(&self.kernel.facts());
         let mut patched = object.to_vec();
         answers.write(&mut patched);
         write_globals(&parsed, plan, &mut patched)?;
@@ -202,12 +203,8 @@ impl<'a> Loader<'a> {
         alternative: &Alternative,
         answers: &Answers<'_>,
     ) -> Result<Attached, Refusal> {
-        let missing: Vec<String> = answers
-            .missing(&alternative.function)
-            .map(ToString::to_string)
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::unsupported(missing.join("; ")));
+        if let Some(missing) = explain(answers.missing(&alternative.function)) {
+            return Err(Refusal::unsupported(missing));
         }
         if alternative.attach.is_at_library() {
             return functions.load(name, ebpf, index, alternative, self.kernel);
@@ -217,6 +214,15 @@ impl<'a> Loader<'a> {
 }
 
 impl Module {
+    /// Detaches a program that is at a hook of the kernel, and has no use there.
+    pub fn release(&mut self, name: &str, reason: String) {
+        let mut programs = self.programs.iter_mut();
+        let attached = |it: &&mut Program| it.attached().is_some_and(|it| !it.is_at_library());
+        if let Some(program) = programs.find(|it| it.name == name).filter(attached) {
+            program.state = ProgramState::Unsupported { reason };
+        }
+    }
+
     /// The programs that are [at a library](Attached::is_at_library), to be attached; none
     /// the second time.
     pub fn take_functions(&mut self) -> Option<FunctionPrograms> {

@@ -9,6 +9,7 @@ use crate::kernel::capabilities::missing_capabilities;
 use crate::kernel::host::Lockdown;
 use crate::kernel::sys::ENOTSUPP;
 use crate::kernel::sys::uprobe::Refused;
+use crate::kernel::tracefs;
 
 /// Lines of a verifier's log that go into a reason; the end is where it says what it minds.
 const LOG_LINES: usize = 4;
@@ -111,11 +112,8 @@ impl Refusal {
             Some(libc::ENODEV) => {
                 Self::unsupported("the kernel has no tracefs (CONFIG_EVENT_TRACING)")
             }
-            Some(libc::EPERM | libc::EACCES) => Self::unsupported(
-                "tracefs cannot be read: run as root or grant CAP_DAC_READ_SEARCH; where it is \
-                 not mounted, mount -t tracefs tracefs /sys/kernel/tracing",
-            ),
-            _ => Self::failed(format!("cannot read tracefs: {error}")),
+            Some(libc::EPERM | libc::EACCES) => Self::unsupported(tracefs::unreadable(error)),
+            _ => Self::failed(tracefs::unreadable(error)),
         }
     }
 

@@ -18,8 +18,7 @@ use aya_ebpf::macros::{btf_tracepoint, raw_tracepoint, tracepoint};
 use aya_ebpf::programs::{BtfTracePointContext, RawTracePointContext, TracePointContext};
 use geophone_ebpf::access::{Copied, Direct};
 use geophone_ebpf::argument::argument;
-
-use crate::fence::Identity;
+use geophone_ebpf::fence::Fence;
 
 geophone_ebpf::probe_object!();
 
@@ -33,42 +32,42 @@ pub fn dma_fence_init(context: TracePointContext) -> u32 {
 #[btf_tracepoint(function = "dma_fence_signaled")]
 pub fn dma_fence_signaled(context: BtfTracePointContext) -> i32 {
     // SAFETY: the tracepoint's only argument, a fence.
-    fence::signaled(unsafe { Identity::of::<Direct>(argument(context.as_ptr(), 0)) });
+    fence::signaled(unsafe { Fence::of::<Direct>(argument(context.as_ptr(), 0)) });
     0
 }
 
 #[raw_tracepoint(tracepoint = "dma_fence_signaled")]
 pub fn dma_fence_signaled_raw(context: RawTracePointContext) -> i32 {
     // SAFETY: as above.
-    fence::signaled(unsafe { Identity::of::<Copied>(argument(context.as_ptr(), 0)) });
+    fence::signaled(unsafe { Fence::of::<Copied>(argument(context.as_ptr(), 0)) });
     0
 }
 
 #[btf_tracepoint(function = "dma_fence_destroy")]
 pub fn dma_fence_destroy(context: BtfTracePointContext) -> i32 {
     // SAFETY: as above.
-    fence::destroyed(unsafe { Identity::of::<Direct>(argument(context.as_ptr(), 0)) });
+    fence::destroyed(unsafe { Fence::of::<Direct>(argument(context.as_ptr(), 0)) });
     0
 }
 
 #[raw_tracepoint(tracepoint = "dma_fence_destroy")]
 pub fn dma_fence_destroy_raw(context: RawTracePointContext) -> i32 {
     // SAFETY: as above.
-    fence::destroyed(unsafe { Identity::of::<Copied>(argument(context.as_ptr(), 0)) });
+    fence::destroyed(unsafe { Fence::of::<Copied>(argument(context.as_ptr(), 0)) });
     0
 }
 
 #[btf_tracepoint(function = "dma_fence_wait_start")]
 pub fn dma_fence_wait_start(context: BtfTracePointContext) -> i32 {
     // SAFETY: as above.
-    wait::begun(unsafe { Identity::of::<Direct>(argument(context.as_ptr(), 0)) });
+    wait::begun(unsafe { Fence::of::<Direct>(argument(context.as_ptr(), 0)) });
     0
 }
 
 #[raw_tracepoint(tracepoint = "dma_fence_wait_start")]
 pub fn dma_fence_wait_start_raw(context: RawTracePointContext) -> i32 {
     // SAFETY: as above.
-    wait::begun(unsafe { Identity::of::<Copied>(argument(context.as_ptr(), 0)) });
+    wait::begun(unsafe { Fence::of::<Copied>(argument(context.as_ptr(), 0)) });
     0
 }
 

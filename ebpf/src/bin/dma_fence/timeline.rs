@@ -12,8 +12,8 @@ use geophone_ebpf::{Histogram, declare, option, record};
 option!(SCHEMA: u32 = 3);
 
 declare! {
-    DRIVER: u32 = "field trace_event_raw_dma_fence_unsignaled.__data_loc_driver | trace_event_raw_dma_fence_ops.__data_loc_driver | trace_event_raw_dma_fence.__data_loc_driver";
-    TIMELINE: u32 = "field trace_event_raw_dma_fence_unsignaled.__data_loc_timeline | trace_event_raw_dma_fence_ops.__data_loc_timeline | trace_event_raw_dma_fence.__data_loc_timeline";
+    DRIVER: u32 = "record dma_fence/dma_fence_init.driver";
+    TIMELINE: u32 = "record dma_fence/dma_fence_init.timeline";
 }
 
 #[repr(C)]

@@ -3,11 +3,12 @@
 use aya_ebpf::btf_maps::Array;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use aya_ebpf::macros::btf_map;
+use geophone_ebpf::fence::Fence;
 use geophone_ebpf::names::OTHER;
 use geophone_ebpf::option;
 use geophone_ebpf::places::{self, Place};
 
-use crate::fence::{Begun, Identity};
+use crate::fence::{self, Begun};
 use crate::timeline::{self, WAIT};
 
 option!(MAX_WAITING: u32 = 512);
@@ -17,9 +18,9 @@ option!(MAX_WAITING: u32 = 512);
 static DMA_FENCE_WAITING: Array<Place<Begun>, 1> = Array::new();
 
 #[inline(always)]
-pub fn begun(identity: Identity) {
+pub fn begun(fence: Fence) {
     let thread = thread();
-    let timeline = identity.timeline().unwrap_or(OTHER);
+    let timeline = fence::timeline_of(fence).unwrap_or(OTHER);
     let count = MAX_WAITING.load();
     let Some(place) = places::claim(&DMA_FENCE_WAITING, count, thread, u64::from(thread)) else {
         return;
