@@ -2,7 +2,7 @@
 
 mod held;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -93,6 +93,7 @@ pub fn start<'a>(
     let mut loaded = loader.load(&module.object, &plan, |handles| {
         create_entries(&mut maps, &mut populations, handles, since)
     })?;
+    release_useless(manifest, settings, &mut loaded);
     for map in &mut maps {
         map.metrics
             .retain(|metric| is_fed(manifest, &metric.descriptor.name, &loaded));
@@ -188,14 +189,40 @@ fn create_entries(
 
 /// Whether every program that feeds a metric is attached: it is exported only then.
 fn is_fed(manifest: &Manifest, metric: &str, loaded: &kernel::Module) -> bool {
-    let attached = |name: &String| {
-        let mut programs = loaded.programs.iter();
-        programs.any(|program| program.name == *name && program.attached().is_some())
-    };
     let mut metrics = manifest.metrics.iter();
     metrics
         .find(|each| each.name == metric)
-        .is_some_and(|each| each.programs.iter().all(attached))
+        .is_some_and(|each| each.programs.iter().all(|it| is_attached(it, loaded)))
+}
+
+fn is_attached(program: &str, loaded: &kernel::Module) -> bool {
+    let mut programs = loaded.programs.iter();
+    programs.any(|each| each.name == program && each.attached().is_some())
+}
+
+/// Detaches programs of which nothing is exported, because all that they feed needs others
+/// that are not attached: each event would cost, and for nothing.
+fn release_useless(manifest: &Manifest, settings: &ModuleConfig, loaded: &mut kernel::Module) {
+    let names: Vec<String> = loaded.programs.iter().map(|it| it.name.clone()).collect();
+    for name in names {
+        let metrics = manifest.metrics.iter();
+        let fed = metrics.filter(|metric| metric.programs.contains(&name));
+        let fed: Vec<&Metric> = fed
+            .filter(|metric| settings.wants(metric.when.as_deref()))
+            .collect();
+        let lacking = |metric: &&Metric| {
+            let mut programs = metric.programs.iter();
+            programs.find(|it| !is_attached(it, loaded)).cloned()
+        };
+        let lacking: Option<BTreeSet<String>> = fed.iter().map(lacking).collect();
+        // One that feeds nothing by itself is there for the others.
+        let Some(lacking) = lacking.filter(|it| !it.is_empty()) else {
+            continue;
+        };
+        let lacking: Vec<String> = lacking.into_iter().collect();
+        let reason = format!("of no use without {}", lacking.join(", "));
+        loaded.release(&name, reason);
+    }
 }
 
 /// The programs that feed a metric and attach to functions of libraries.

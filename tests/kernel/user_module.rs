@@ -7,6 +7,7 @@ use std::time::Duration;
 use geophone_test_support::bracket::Comparison;
 use geophone_test_support::daemon::Daemon;
 use geophone_test_support::process::{Ended, run_to_end, unconfigured};
+use geophone_test_support::programs;
 use geophone_test_support::scenario::softirq::compare;
 use tempfile::TempDir;
 
@@ -79,6 +80,30 @@ fn the_page_about_modules_shows_what_is_shipped() {
     let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
     let (_comment, manifest) = manifest.split_once('\n').unwrap();
     assert_eq!(blocks("The manifest"), manifest);
+}
+
+/// `softirq_exit` feeds the durations alone, which need `softirq_entry`, too.
+#[test]
+fn a_program_of_which_nothing_is_exported_is_let_go() {
+    let Some(_turn) = turn() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
+    let gone = manifest.replace("target = \"softirq_entry\"", "target = \"softirq_gone\"");
+    assert_ne!(gone, manifest);
+    fs::write(directory.path().join("softirq.toml"), gone).unwrap();
+    let object = directory.path().join("softirq.o");
+    fs::copy(shipped().join("softirq.o"), object).unwrap();
+
+    let daemon = start(directory.path());
+    let page = daemon.client().unwrap().metrics().unwrap();
+    let unsupported = [("module", MODULE), ("state", "unsupported")];
+    assert_eq!(page.sum("geophone_module_state", &unsupported), Some(1.0));
+    let log = daemon.log();
+    assert!(
+        log.contains("softirq_exit: of no use without softirq_entry"),
+        "{log}"
+    );
+    assert!(programs::of_process(daemon.id()).unwrap().is_empty());
 }
 
 #[test]
