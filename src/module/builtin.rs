@@ -39,4 +39,5 @@ pub(super) const MODULES: &[Embedded] = &[
     embedded!("tcp"),
     embedded!("cuda"),
     embedded!("dma_fence"),
+    embedded!("gpu_scheduler"),
 ];
