@@ -146,6 +146,10 @@ fn hook(
                 ))
             })?;
             let load: &dyn Fn(&mut $kind) -> Result<(), ProgramError> = &$load;
+            // It may have been loaded for another hook, where it could not be attached, or is.
+            if program.fd().is_ok() {
+                program.unload().map_err(refused)?;
+            }
             load(program).map_err(refused)?;
             let fd = program.fd().map_err(refused)?.as_fd().try_clone_to_owned();
             let fd = fd.map_err(|error| Refusal::failed(error.to_string()))?;
