@@ -19,6 +19,7 @@ pub mod places;
 pub mod record;
 pub mod registers;
 pub mod stack;
+pub mod tally;
 
 pub use geophone_histogram::Histogram;
 

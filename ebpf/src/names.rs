@@ -12,7 +12,7 @@ pub const OTHER: u32 = u32::MAX;
 /// A text of at most 31 bytes and zeros behind it; what is longer is cut.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-pub struct Name([u8; 32]);
+pub struct Name(pub [u8; 32]);
 
 impl Name {
     pub const EMPTY: Self = Self([0; 32]);
@@ -26,6 +26,29 @@ impl Name {
             at += 1;
         }
         Self(name)
+    }
+
+    /// `number` in digits; above eight of them it is 99999999.
+    #[inline(always)]
+    pub fn decimal(number: u32) -> Self {
+        let mut left = if number > 99_999_999 {
+            99_999_999
+        } else {
+            number
+        };
+        // From the last digit, which is to be in the highest byte. A number and not an array,
+        // because older verifiers refuse to write to the stack at places they do not know.
+        let mut text = 0;
+        for _ in 0..8 {
+            text = text << 8 | u64::from(b'0') + u64::from(left % 10);
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        let mut name = Self::EMPTY;
+        name.0[..8].copy_from_slice(&text.to_le_bytes());
+        name
     }
 
     /// Reads the text at `address`, which ends with a zero.

@@ -40,4 +40,6 @@ pub(super) const MODULES: &[Embedded] = &[
     embedded!("cuda"),
     embedded!("dma_fence"),
     embedded!("gpu_scheduler"),
+    embedded!("nvidia"),
+    embedded!("nvidia_uvm"),
 ];

@@ -34,8 +34,8 @@ impl Manifest {
     /// Labels of a metric's series: those of the map's keys, then those of the array's
     /// dimensions, then `cpu` if the series are split by CPU.
     pub fn labels(&self, metric: &Metric, split_by_cpu: bool) -> Vec<String> {
-        let keys = self.map(&metric.map).map_or(&[][..], Map::keys);
-        let keys = keys.iter().flat_map(|key| key.labels.iter().cloned());
+        let map = self.map(&metric.map);
+        let keys = map.into_iter().flat_map(Map::labels).cloned();
         let dimensions = metric.labels.iter().map(|label| label.name.clone());
         keys.chain(dimensions)
             .chain(split_by_cpu.then(|| "cpu".to_owned()))
@@ -59,9 +59,11 @@ impl Manifest {
 
     /// The most series a metric can have on one CPU's account, before `max_series` bounds it.
     pub fn worst_case_series(&self, metric: &Metric) -> u64 {
-        let keys = self.map(&metric.map).map_or(&[][..], Map::keys);
-        let keys = keys.iter().map(Key::entries);
-        keys.fold(metric.array_length(), u64::saturating_mul)
+        let map = self.map(&metric.map);
+        let keys = map.map_or(&[][..], Map::keys).iter().map(Key::entries);
+        let tallied = map.filter(|map| !map.tallied().is_empty());
+        keys.chain(tallied.map(Map::entries))
+            .fold(metric.array_length(), u64::saturating_mul)
     }
 }
 
@@ -72,7 +74,22 @@ impl Map {
             MapKind::Record
             | MapKind::Internal { .. }
             | MapKind::Members { .. }
-            | MapKind::Names { .. } => &[],
+            | MapKind::Names { .. }
+            | MapKind::Tally { .. } => &[],
+        }
+    }
+
+    /// The labels that its entries have by their keys.
+    pub fn labels(&self) -> impl Iterator<Item = &String> {
+        let keys = self.keys().iter().flat_map(|key| &key.labels);
+        keys.chain(self.tallied())
+    }
+
+    /// The labels of a tally.
+    pub fn tallied(&self) -> &[String] {
+        match &self.kind {
+            MapKind::Tally { labels, .. } => labels,
+            _ => &[],
         }
     }
 
@@ -86,7 +103,8 @@ impl Map {
             MapKind::Internal { max_entries, .. }
             | MapKind::Held { max_entries, .. }
             | MapKind::Members { max_entries, .. }
-            | MapKind::Names { max_entries, .. } => u64::from(*max_entries),
+            | MapKind::Names { max_entries, .. }
+            | MapKind::Tally { max_entries, .. } => u64::from(*max_entries),
         }
     }
 }

@@ -105,6 +105,13 @@ pub enum MapKind {
         candidates: String,
         max_entries: u32,
     },
+    /// Counts of rare events, an entry for each combination of names: the program makes an
+    /// entry at the first event, because that is the one that matters.
+    Tally {
+        labels: Vec<String>,
+        /// One of them is `other`, for events that have none of their own.
+        max_entries: u32,
+    },
     /// What processes hold, an entry for each thing: the program makes the entries and takes
     /// them out again, user space takes out those of processes that have ended. The one key
     /// is a process or thread id (u32), and the label's value that of what the process belongs to.

@@ -165,6 +165,42 @@ fn what_processes_hold_has_a_process_id_for_its_key_and_gauges() {
 }
 
 #[test]
+fn a_tally_has_its_labels_and_no_keys() {
+    let parse = |tally: &str, metric: &str| {
+        let text = BEEP.replacen(
+            "name = \"BEEP\"\n",
+            &format!("name = \"BEEP\"\n{tally}\n"),
+            1,
+        );
+        let text = text.replacen("\nfield = ", &format!("\n{metric}\nfield = "), 1);
+        let option = "[options.split]\ntype = \"bool\"\ndefault = true\nhelp = \"Split.\"\n";
+        Manifest::parse_builtin("beep.toml", &format!("{text}\n{option}"))
+    };
+    let told = |tally: &str, metric: &str| -> Vec<String> {
+        let found = parse(tally, metric).unwrap_err();
+        // Without their places.
+        let texts = found.iter().map(ToString::to_string);
+        let texts = texts.filter_map(|text| Some(text.split_once(": ")?.1.to_owned()));
+        texts.collect()
+    };
+    let tally = "tally = [\"horn\", \"code\"]\nmax_entries = 8";
+    let manifest = parse(tally, "when = \"split\"").unwrap();
+    let metric = &manifest.metrics[0];
+    assert_eq!(manifest.labels(metric, false), ["horn", "code"]);
+    assert_eq!(manifest.worst_case_series(metric), 8);
+
+    let rule = "map \"BEEP\" is a tally: its metrics are without per_cpu";
+    assert_eq!(told(tally, "per_cpu = \"split\""), [rule]);
+    let two = "two labels are named \"code\"";
+    let labels = "when = \"split\"\nlabels = [{ name = \"code\", values = [\"a\"] }]";
+    assert_eq!(told(tally, labels), [two]);
+    let keys = "keys = [{ field = \"id\", label = \"horn\", values = [\"a\"] }]";
+    let found = told(&format!("{tally}\n{keys}"), "when = \"split\"");
+    let rule = "a tally has no keys: its keys are the names of its labels";
+    assert_eq!(found, [rule]);
+}
+
+#[test]
 fn names_follow_prometheus() {
     let name = "name = \"geophone_disk_errors_total\"";
     let cases = [

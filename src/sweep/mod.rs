@@ -14,6 +14,7 @@ mod start;
 mod state;
 mod sweepable;
 mod sweeper;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod usage;

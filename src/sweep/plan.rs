@@ -68,6 +68,16 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
             size.and_then(|size| u32::try_from(size).ok())
                 .unwrap_or(*max_entries)
         }
+        // As many as there may be series of.
+        MapKind::Tally { max_entries, .. } => {
+            let metrics = manifest.metrics.iter();
+            let metrics = metrics.filter(|metric| metric.map == map.name);
+            let widest = metrics.map(|it| series_of_an_entry(it, settings, cpus));
+            let room = settings.max_series as u64 / widest.max().unwrap_or(1).max(1);
+            u32::try_from(room)
+                .unwrap_or(u32::MAX)
+                .clamp(1, *max_entries)
+        }
         MapKind::Keyed(keys) => keys.iter().fold(1_u32, |entries, key| {
             let values = match &key.source {
                 KeySource::Discovered { .. } => limit(manifest, &key.labels, settings, cpus) + 1,

@@ -10,6 +10,7 @@ use super::metric::BoundMetric;
 use super::population::Population;
 use super::report::ModuleReport;
 use super::sweepable::{Buffers, Sweepable};
+use super::tally::Tally;
 use super::usage::Usage;
 use crate::attach::{Attacher, Status};
 use crate::introspect::{
@@ -43,11 +44,19 @@ pub struct RunningModule {
 /// A map that metrics are read from.
 pub(super) struct SweptMap {
     pub name: String,
-    pub keyring: Option<Keyring>,
+    pub keys: Keys,
     pub metrics: Vec<BoundMetric>,
     /// For each metric the programs that must be at a function of some library for it to be
     /// exported.
     pub at_library: Vec<Vec<String>>,
+}
+
+/// What the keys of a map mean.
+pub(super) enum Keys {
+    /// There is one record.
+    None,
+    Ring(Keyring),
+    Tally(Tally),
 }
 
 impl Sweepable for RunningModule {
@@ -162,7 +171,7 @@ impl Sweepable for RunningModule {
         }
         self.usage.introspect(module, &self.module.maps, families);
         for map in &self.maps {
-            let Some(keyring) = &map.keyring else {
+            let Keys::Ring(keyring) = &map.keys else {
                 continue;
             };
             let population = keyring.population();
@@ -201,7 +210,7 @@ impl RunningModule {
             }
         }
         for map in &mut self.maps {
-            let Some(keyring) = &mut map.keyring else {
+            let Keys::Ring(keyring) = &mut map.keys else {
                 continue;
             };
             let population = keyring
@@ -249,16 +258,15 @@ impl SweptMap {
         let Some(handle) = module.maps.get(&self.name) else {
             return Ok(0);
         };
-        let Self {
-            keyring, metrics, ..
-        } = self;
+        let Self { keys, metrics, .. } = self;
         let mut count = 0;
         metrics.iter_mut().for_each(BoundMetric::begin);
         handle.read_each(entries, |entry| {
             count += 1;
-            let meaning = match keyring {
-                Some(keyring) => keyring.meaning(entry.key),
-                None => Some(Meaning {
+            let meaning = match keys {
+                Keys::Ring(keyring) => keyring.meaning(entry.key),
+                Keys::Tally(tally) => Some(tally.meaning(entry.key)),
+                Keys::None => Some(Meaning {
                     labels: Vec::new(),
                     since,
                     rank: 0,

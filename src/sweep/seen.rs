@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::tally::Texts;
 use crate::discover::{Candidate, Candidates, Discovered, Labels};
 use crate::kernel::layout::{Field, MapLayout, Shape};
 use crate::kernel::{Entries, MapError, MapHandle};
@@ -40,8 +41,7 @@ struct Layout {
     hash: usize,
     /// Begin and size of the names, as they are a key of the map of names.
     names: (usize, usize),
-    /// Offset and size of each label's text in the names.
-    labels: Vec<(usize, usize)>,
+    texts: Texts,
 }
 
 impl Seen {
@@ -102,7 +102,7 @@ impl Seen {
                     return;
                 }
                 let id = u32::try_from(known.len()).unwrap_or(u32::MAX - 1);
-                let labels = layout.labels(names);
+                let labels = layout.texts.read(names);
                 let told = false;
                 known.insert(names.into(), Known { id, labels, told });
             })?;
@@ -163,18 +163,10 @@ impl Layout {
         if names.value_size != size_of::<u32>() {
             return Err("the value of names is not a u32".to_owned());
         }
-        let texts = labels.iter().map(|label| {
-            let text = field(&names.key, label)?;
-            Ok((text.offset, text.size))
-        });
-        let texts: Vec<_> = texts.collect::<Result<_, String>>()?;
-        if texts.iter().map(|(_, size)| size).sum::<usize>() != names.key_size {
-            return Err("names are not those of the labels alone".to_owned());
-        }
         Ok(Self {
             hash: hash.offset,
             names: (left.offset, left.size),
-            labels: texts,
+            texts: Texts::of(labels, &names.key, names.key_size)?,
         })
     }
 
@@ -189,16 +181,6 @@ impl Layout {
             .filter_map(|word| word.try_into().ok());
         let words: Vec<u64> = words.map(u64::from_ne_bytes).collect();
         (geophone_names::hash(&words) == hash).then_some(names)
-    }
-
-    /// Texts end at their first zero, and are what they are: bytes.
-    fn labels(&self, names: &[u8]) -> Labels {
-        let text = |&(start, size): &(usize, usize)| {
-            let bytes = names.get(start..start + size).unwrap_or_default();
-            let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-            Arc::from(String::from_utf8_lossy(text))
-        };
-        self.labels.iter().map(text).collect()
     }
 }
 

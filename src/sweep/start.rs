@@ -13,9 +13,10 @@ use super::metric::{BoundMetric, Reading};
 use super::plan::{limit, plan};
 use super::population::{Population, Source};
 use super::report::ModuleReport;
-use super::running::{RunningModule, SweptMap};
+use super::running::{Keys, RunningModule, SweptMap};
 use super::seen::Seen;
 use super::sweepable::{Buffers, Sweepable as _};
+use super::tally::Tally;
 use super::usage::Usage;
 use crate::attach::{Attacher, Naming, Status};
 use crate::config::{Filter, ModuleConfig};
@@ -175,8 +176,16 @@ fn create_entries(
         let _ = population.refresh();
     }
     for map in maps {
-        let (Some(keyring), Some(handle)) = (&mut map.keyring, handles.get(&map.name)) else {
+        let Some(handle) = handles.get(&map.name) else {
             continue;
+        };
+        let keyring = match &mut map.keys {
+            Keys::Ring(keyring) => keyring,
+            Keys::Tally(tally) => {
+                tally.create_other(handle)?;
+                continue;
+            }
+            Keys::None => continue,
         };
         keyring.create_first(handle)?;
         let population = keyring.population();
@@ -319,14 +328,19 @@ impl Binder<'_> {
                 continue;
             }
             let layout = self.layout(map)?;
-            let keyring = match map.keys() {
-                [] => None,
-                keys => Some(self.keyring(keys, &map.name, layout, populations)?),
+            let keys = match (map.keys(), map.tallied()) {
+                ([], []) => Keys::None,
+                ([], labels) => {
+                    let tally = Tally::new(labels, layout, self.since);
+                    let mismatch = |what| format!("map {}, a tally: {what}", map.name);
+                    Keys::Tally(tally.map_err(|it| StartError::Mismatch(mismatch(it)))?)
+                }
+                (keys, _) => Keys::Ring(self.keyring(keys, &map.name, layout, populations)?),
             };
             let metrics = metrics.into_iter().map(|metric| self.bind(metric, layout));
             maps.push(SweptMap {
                 name: map.name.clone(),
-                keyring,
+                keys,
                 metrics: metrics.collect::<Result<_, _>>()?,
                 at_library: Vec::new(),
             });

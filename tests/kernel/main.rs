@@ -14,6 +14,7 @@ mod collect;
 mod cuda;
 mod dma_fence;
 mod lifecycle;
+mod nvidia;
 mod options;
 mod page;
 mod partition;

@@ -12,6 +12,7 @@ const KEYS: &[&str] = &[
     "members",
     "names",
     "candidates",
+    "tally",
     "max_entries",
     "size_option",
 ];
@@ -71,6 +72,9 @@ fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
     if fields.has("names") {
         return seen::names(fields, scope);
     }
+    if fields.has("tally") {
+        return tally(fields, scope);
+    }
     if fields.boolean("held").is_some_and(|at| at.value) {
         return held(fields, scope);
     }
@@ -111,6 +115,23 @@ fn held(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
             keys,
             max_entries,
             size_option,
+        }),
+        _ => None,
+    }
+}
+
+fn tally(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
+    if fields.has("keys") {
+        scope.problems.add(
+            fields.origin(),
+            "a tally has no keys: its keys are the names of its labels",
+        );
+    }
+    let labels = names::labels(fields, "tally", scope.problems);
+    match internal_kind(fields, scope)? {
+        MapKind::Internal { max_entries, .. } => Some(MapKind::Tally {
+            labels: labels?,
+            max_entries,
         }),
         _ => None,
     }

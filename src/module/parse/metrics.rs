@@ -124,6 +124,7 @@ fn metric(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<Metric> {
     };
     check_when(fields, &metric, map?, scope);
     check_held(fields, &metric, map?, scope);
+    check_tally(fields, &metric, map?, scope);
     Some(metric)
 }
 
@@ -131,7 +132,7 @@ fn exported_map<'s>(name: At<'_, &str>, scope: &'s Scope<'_>) -> Option<&'s Map>
     let map = scope.maps.refer(name, "map", scope.problems)?;
     if !matches!(
         map.kind,
-        MapKind::Record | MapKind::Keyed(_) | MapKind::Held { .. }
+        MapKind::Record | MapKind::Keyed(_) | MapKind::Held { .. } | MapKind::Tally { .. }
     ) {
         scope.problems.add(
             name.origin,
@@ -167,10 +168,7 @@ fn labels(fields: &Fields<'_>, map: Option<&Map>, scope: &Scope<'_>) -> Option<V
         .collect();
     for (at, label) in labels.iter().enumerate() {
         let mut others = labels.iter().take(at).map(|other| other.name.as_str());
-        let mut keys = map
-            .map_or(&[][..], Map::keys)
-            .iter()
-            .flat_map(|key| &key.labels);
+        let mut keys = map.into_iter().flat_map(Map::labels);
         if others.any(|name| name == label.name) || keys.any(|name| *name == label.name) {
             problems.add(
                 fields.origin(),
@@ -232,6 +230,15 @@ fn check_held(fields: &Fields<'_>, metric: &Metric, map: &Map, scope: &Scope<'_>
                 map.name
             ),
         );
+    }
+}
+
+/// A tally is one for all CPUs.
+fn check_tally(fields: &Fields<'_>, metric: &Metric, map: &Map, scope: &Scope<'_>) {
+    if matches!(map.kind, MapKind::Tally { .. }) && metric.per_cpu.is_some() {
+        let rule = "is a tally: its metrics are without per_cpu";
+        let text = format!("map {:?} {rule}", map.name);
+        scope.problems.add(fields.origin(), text);
     }
 }
 
