@@ -3,11 +3,13 @@
 
 mod module;
 mod name;
+mod scans;
 mod status;
 mod watcher;
 mod workload;
 
 pub use module::Attacher;
 pub use name::Naming;
+pub use scans::Scans;
 pub use status::Status;
 pub use watcher::Watcher;

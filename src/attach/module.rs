@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
@@ -31,8 +31,10 @@ pub struct Attacher {
 
 /// A file of a library with programs at its functions.
 struct Attached {
+    library: String,
     path: String,
-    programs: BTreeMap<String, Places>,
+    programs: BTreeSet<String>,
+    places: Places,
     _links: Vec<FunctionLink>,
 }
 
@@ -83,7 +85,7 @@ impl Attacher {
         let path = found.path.display().to_string();
         match self.attach(&library, &path, file) {
             Ok(attached) => {
-                let places: Places = attached.programs.values().copied().sum();
+                let places = attached.places;
                 let copies = self.programs.copies();
                 // None where the kernel has attach cookies.
                 let copies = (copies > 0).then_some(copies);
@@ -148,7 +150,7 @@ impl Attacher {
         // The very file that was found, whatever lies at its path by now.
         let file_path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let mut places: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
-        let mut programs: BTreeMap<String, Places> = BTreeMap::new();
+        let mut counts = Places::default();
         for functions in &library.functions {
             let names = functions.symbols.iter().map(String::as_str);
             for site in elf.sites(names).map_err(|error| error.to_string())? {
@@ -158,7 +160,6 @@ impl Attacher {
                 };
                 for program in &functions.programs {
                     places.entry(program).or_default().push(place);
-                    let counts = programs.entry(program.clone()).or_default();
                     match site.placement.execution {
                         Execution::Emulated | Execution::LongNop => counts.fast += 1,
                         Execution::Stepped => counts.slow += 1,
@@ -179,16 +180,34 @@ impl Attacher {
             links.push(link.map_err(|error| format!("{program}: {error}"))?);
         }
         Ok(Attached {
+            library: library.name.clone(),
             path: path.to_owned(),
-            programs,
+            programs: places
+                .iter()
+                .map(|(program, _)| (*program).to_owned())
+                .collect(),
+            places: counts,
             _links: links,
         })
     }
 
     fn publish(&self) {
         let mut status = self.status.lock();
-        let programs = self.attached.values().flat_map(|it| it.programs.keys());
+        let programs = self.attached.values().flat_map(|it| &it.programs);
         status.programs = programs.cloned().collect();
+        let libraries = self
+            .libraries
+            .iter()
+            .map(|it| (it.name.clone(), <_>::default()));
+        status.libraries = libraries.collect();
+        for attached in self.attached.values() {
+            let library = status
+                .libraries
+                .entry(attached.library.clone())
+                .or_default();
+            library.0 += 1;
+            library.1 += attached.places;
+        }
         status.workloads = self.workloads.list();
     }
 }

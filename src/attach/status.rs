@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::discover::{Candidate, Candidates, Discover, DiscoverError, Discovered};
+use crate::introspect::{Families, LIBRARY_FILES, LIBRARY_PROBES};
 
 /// What is attached of a module to functions of libraries, and who uses them: written by the
 /// thread that attaches, read at sweeps.
@@ -15,6 +17,8 @@ pub struct Attachments {
     pub workloads: Vec<Discovered>,
     /// The workload's number of each process.
     pub members: Arc<BTreeMap<u32, u32>>,
+    /// By name: how many files of it, and at how many places.
+    pub libraries: BTreeMap<String, (usize, Places)>,
     /// Why the last file that could not be attached to could not; empty if all could.
     pub complaint: String,
 }
@@ -28,12 +32,10 @@ pub struct Places {
     pub slow: u64,
 }
 
-impl std::iter::Sum for Places {
-    fn sum<I: Iterator<Item = Self>>(places: I) -> Self {
-        places.fold(Self::default(), |sum, each| Self {
-            fast: sum.fast + each.fast,
-            slow: sum.slow + each.slow,
-        })
+impl AddAssign for Places {
+    fn add_assign(&mut self, other: Self) {
+        self.fast += other.fast;
+        self.slow += other.slow;
     }
 }
 
@@ -41,6 +43,17 @@ impl Status {
     /// No step under the lock leaves it half changed, so a poisoned one is whole.
     pub fn lock(&self) -> MutexGuard<'_, Attachments> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says what is attached of each library.
+    pub fn introspect(&self, module: &str, families: &mut Families) {
+        for (library, (files, places)) in &self.lock().libraries {
+            families.gauge(&LIBRARY_FILES, &[module, library], *files as f64);
+            for (placement, probes) in [("fast", places.fast), ("slow", places.slow)] {
+                let labels = [module, library, placement];
+                families.gauge(&LIBRARY_PROBES, &labels, probes as f64);
+            }
+        }
     }
 
     /// Whether a program is at any function.

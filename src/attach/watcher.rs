@@ -4,6 +4,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::module::Attacher;
+use super::scans::Scans;
 use crate::discover::library::{Event, Process, Scanner};
 
 /// How long an end waits for a scan that runs, and for the kernel to let go of the functions.
@@ -38,6 +39,7 @@ impl Watcher {
     /// The system has no room for another thread.
     pub fn start(
         attachers: Vec<Attacher>,
+        scans: Scans,
         news: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
         let stop = Arc::new(Stop::default());
@@ -48,7 +50,7 @@ impl Watcher {
         let thread = thread::Builder::new()
             .name("libraries".into())
             .spawn(move || {
-                watch(attachers, &own, &news);
+                watch(attachers, &scans, &own, &news);
                 own.change(|progress| progress.ended = true);
             })?;
         Ok(Self {
@@ -58,12 +60,13 @@ impl Watcher {
     }
 }
 
-fn watch(mut attachers: Vec<Attacher>, stop: &Stop, news: &dyn Fn()) {
+fn watch(mut attachers: Vec<Attacher>, scans: &Scans, stop: &Stop, news: &dyn Fn()) {
     let wanted = attachers.iter().flat_map(Attacher::wanted).collect();
     let mut scanner = Scanner::new(PathBuf::from("/"), wanted);
     loop {
         let now = Instant::now();
         let events = scanner.scan(now);
+        scans.publish(scanner.counts());
         let mut is_news = !events.is_empty();
         for event in events {
             for attacher in &mut attachers {

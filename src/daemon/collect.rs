@@ -7,7 +7,7 @@ use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges, check_required};
 use super::run::extra;
 use super::statistics::{Measuring, OnTime};
-use crate::attach::Watcher;
+use crate::attach::{Scans, Watcher};
 use crate::cli::{CollectFormat, print};
 use crate::config::Loaded;
 use crate::export::json;
@@ -44,11 +44,12 @@ pub fn collect(
         min_interval: Duration::ZERO,
         interval: Duration::MAX,
     };
-    let extra = extra(None, log, on);
+    let scans = Scans::default();
+    let extra = extra(None, log, on, scans.clone());
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
     let _watcher =
-        Watcher::start(modules.attachers, sweeper.asker()).map_err(DaemonError::Runtime)?;
+        Watcher::start(modules.attachers, scans, sweeper.asker()).map_err(DaemonError::Runtime)?;
     if duration > Duration::from_secs(1) {
         info!(time = %humantime::format_duration(duration), "collecting");
     }

@@ -9,7 +9,7 @@ use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges};
 use super::source::SweepSource;
 use super::statistics::{OnTime, sample};
-use crate::attach::Watcher;
+use crate::attach::{Scans, Watcher};
 use crate::config::{Config, ListenAddress, Loaded};
 use crate::export::prometheus::Exposition;
 use crate::http::{BindError, Counters, Limits, Listeners, Server, ServerConfig};
@@ -42,7 +42,13 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let modules = bring_up(loaded)?;
     let counters = Arc::new(Counters::default());
     let on = Arc::new(OnTime::default());
-    let extra = extra(Some(Arc::clone(&counters)), log, Arc::clone(&on));
+    let scans = Scans::default();
+    let extra = extra(
+        Some(Arc::clone(&counters)),
+        log,
+        Arc::clone(&on),
+        scans.clone(),
+    );
     let pace = Pace {
         min_interval: config.sweep.min_interval,
         interval: config.sweep.interval,
@@ -50,7 +56,7 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
     let _watcher =
-        Watcher::start(modules.attachers, sweeper.asker()).map_err(DaemonError::Runtime)?;
+        Watcher::start(modules.attachers, scans, sweeper.asker()).map_err(DaemonError::Runtime)?;
     for address in listeners.addresses() {
         info!(url = %format_args!("http://{address}{}", config.web.telemetry_path), "serving");
     }
@@ -89,6 +95,7 @@ pub(super) fn extra(
     counters: Option<Arc<Counters>>,
     log: Arc<LogCounts>,
     on: Arc<OnTime>,
+    scans: Scans,
 ) -> Extra {
     let since = SystemTime::now();
     Box::new(move || {
@@ -104,6 +111,7 @@ pub(super) fn extra(
         for (level, count) in log.by_level() {
             own.counter(&LOG_MESSAGES, &[level], count);
         }
+        scans.introspect(&mut own);
         process_families(&mut own);
         let mut families = own.finish();
         families.extend(counters.iter().flat_map(|counters| counters.families()));

@@ -114,6 +114,30 @@ own! {
     DISCOVERY_ERRORS: Counter None "geophone_discovery_errors_total" ["module", "label"]
         ("geophone.discovery.errors", "{error}")
         "Failed attempts to find out which values a label has.";
+    LIBRARY_FILES: Gauge None "geophone_library_files" ["module", "library"]
+        ("geophone.library.files", "{file}")
+        "Files of the library that programs of the module are attached to.";
+    LIBRARY_PROBES: Gauge None "geophone_library_probes" ["module", "library", "placement"]
+        ("geophone.library.probes", "{probe}")
+        "Probes at functions of the library. A call passes a fast one, at an instruction that the kernel emulates, in about half a microsecond; a slow one, through which the processor has to step, takes some ten of that in a virtual machine.";
+    LIBRARY_SCANS: Counter None "geophone_library_scans_total" []
+        ("geophone.library.scans", "{scan}")
+        "Passes over the list of processes in search of libraries.";
+    LIBRARY_SCAN_SECONDS: Counter Seconds "geophone_library_scan_seconds_total" []
+        ("geophone.library.scan", "s")
+        "Time that those passes took.";
+    LIBRARY_LOOKS: Counter None "geophone_library_process_looks_total" []
+        ("geophone.library.process_looks", "{look}")
+        "Looks at what a process maps.";
+    LIBRARY_PROCESSES: Gauge None "geophone_library_processes" ["state"]
+        ("geophone.library.processes", "{process}")
+        "Processes that are known to the search; of the last pass those that wait for the next one; those whose look does not come back; and those that there is no room to know.";
+    LIBRARY_MISSES: Counter None "geophone_library_misses_total" ["reason"]
+        ("geophone.library.misses", "{miss}")
+        "What the search did not see: mappings without the right to read them (CAP_SYS_PTRACE), libraries that cannot be opened, processes that map more than is looked at, what is beyond a bound, and lists of processes that could not be read.";
+    LIBRARY_HOST_MISSES: Gauge None "geophone_library_host_misses" ["reason"]
+        ("geophone.library.host_misses", "{file}")
+        "Files and directories of the host where libraries may be and that cannot be read now, or are beyond the bound.";
     LOG_MESSAGES: Counter None "geophone_log_messages_total" ["level"]
         ("geophone.log.messages", "{message}")
         "Messages logged.";

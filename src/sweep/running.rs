@@ -169,6 +169,7 @@ impl Sweepable for RunningModule {
                 families.counter(&PROGRAM_MISSED, &labels, missed);
             }
         }
+        self.status.introspect(module, families);
         self.usage.introspect(module, &self.module.maps, families);
         for map in &self.maps {
             let Keys::Ring(keyring) = &map.keys else {

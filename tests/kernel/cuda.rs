@@ -278,6 +278,8 @@ fn workloads_are_called_by_their_container_if_asked() {
     }
 }
 
+const LIBRARY: [(&str, &str); 2] = [("module", "cuda"), ("library", "libcuda")];
+
 #[test]
 fn a_library_nobody_has_means_waiting_and_no_series() {
     let Some(_turn) = turn() else { return };
@@ -298,10 +300,27 @@ fn a_library_nobody_has_means_waiting_and_no_series() {
         Some(0)
     );
 
+    let files = |page: &Exposition| page.sum("geophone_library_files", &LIBRARY);
+    wait::until("a look at the machine", PATIENCE, || {
+        let page = client.metrics()?;
+        let scans = page.sum("geophone_library_scans_total", &[]);
+        Ok((scans >= Some(1.0) && files(&page) == Some(0.0)).then_some(()))
+    })
+    .unwrap();
+
     let driver = Driver::build().unwrap();
     let application = driver.start().unwrap();
     until_known(&mut client);
-    assert!(is_active(&client.metrics().unwrap()));
+    let page = client.metrics().unwrap();
+    assert!(is_active(&page));
+    assert_eq!(files(&page), Some(1.0));
+    for placement in ["fast", "slow"] {
+        let labels = [&LIBRARY[..], &[("placement", placement)]].concat();
+        let probes = page.sum("geophone_library_probes", &labels).unwrap();
+        let (told, log) = (format!("{placement}={probes}"), daemon.log());
+        let mut words = log.split_whitespace();
+        assert!(words.any(|word| word == told), "{told}: {log}");
+    }
     drop(application);
     // What it did is kept for a while, and so is the probe for who comes next.
     assert!(is_active(&client.metrics().unwrap()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 pub struct Counts {
     /// Passes over the list of processes.
     pub passes: u64,
-    /// Processes looked at, each time.
+    /// Looks at processes, of which some are looked at several times.
     pub looks: u64,
     /// Time that passes took.
     pub time: Duration,

@@ -47,13 +47,14 @@ const OTHER_UNITS: [&str; 32] = [
     "nanos",
 ];
 /// Names of Geophone's own metrics and of others' begin like this.
-const RESERVED_PREFIXES: [&str; 17] = [
+const RESERVED_PREFIXES: [&str; 18] = [
     "process_",
     "scrape_",
     "geophone_build",
     "geophone_config_",
     "geophone_discovery_",
     "geophone_http_",
+    "geophone_library_",
     "geophone_log_",
     "geophone_map_",
     "geophone_module_",
