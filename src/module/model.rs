@@ -17,6 +17,9 @@ pub struct Manifest {
     pub memory: String,
     /// Capabilities that loading and attaching need, such as `CAP_BPF`.
     pub requires: Vec<String>,
+    /// Kernel modules, as `/sys/module` names them, without any of which there is nothing to
+    /// measure. Empty for a module that measures the kernel itself, or libraries.
+    pub drivers: Vec<String>,
     /// Default of the configuration key `max_series`.
     pub max_series: u32,
     pub options: Vec<ModuleOption>,

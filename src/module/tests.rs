@@ -127,6 +127,54 @@ fn references_must_resolve() {
 }
 
 #[test]
+fn drivers_are_named_as_the_kernel_does() {
+    let requires = "requires = [\"CAP_BPF\", \"CAP_PERFMON\"]\n";
+    let with = |drivers: &str| format!("{requires}drivers = {drivers}\n");
+    let text = DISK.replacen(requires, &with("[\"sd_mod\", \"8250\"]"), 1);
+    let manifest = Manifest::parse_builtin("disk.toml", &text).unwrap();
+    assert_eq!(manifest.drivers, ["sd_mod", "8250"]);
+    let manifest = Manifest::parse_builtin("disk.toml", DISK).unwrap();
+    assert!(manifest.drivers.is_empty());
+
+    let rule = "must be a name as in /sys/module: letters, digits and underscores";
+    let cases = [
+        ("[\"sd-mod\"]", format!("5:12: driver \"sd-mod\" {rule}")),
+        (
+            "[\"../block\"]",
+            format!("5:12: driver \"../block\" {rule}"),
+        ),
+        ("[\"\"]", "5:12: driver must not be empty".to_owned()),
+        (
+            "[\"nvme\", \"nvme\"]",
+            "5:20: driver \"nvme\" is listed twice".to_owned(),
+        ),
+        (
+            "\"nvme\"",
+            "5:11: drivers in the manifest must be an array, found the string \"nvme\"".to_owned(),
+        ),
+        (
+            "[1]",
+            "5:12: drivers must hold only strings, found the integer 1".to_owned(),
+        ),
+    ];
+    for (drivers, expected) in cases {
+        one_error(requires, &with(drivers), &format!("disk.toml:{expected}"));
+    }
+    let many: Vec<String> = (0..17).map(|index| format!("\"d{index}\"")).collect();
+    one_error(
+        requires,
+        &with(&format!("[{}]", many.join(", "))),
+        "disk.toml:5:11: drivers must be at most 16 kernel modules",
+    );
+    let found = errors(
+        requires,
+        &(with("[\"nvme\"]") + "libraries = [{ name = \"nothing\" }]\n"),
+    );
+    let rule = "disk.toml:5:11: drivers cannot be combined with [[libraries]]: ";
+    assert!(found.iter().any(|it| it.starts_with(rule)), "{found:?}");
+}
+
+#[test]
 fn what_processes_hold_has_a_process_id_for_its_key_and_gauges() {
     let parse = |changes: &[(&str, &str)]| {
         let text = changes.iter().fold(DISK.to_owned(), |text, (from, to)| {

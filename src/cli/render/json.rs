@@ -25,6 +25,7 @@ fn one(module: &Module) -> Value {
         "summary": manifest.summary,
         "source": module.source.describe(),
         "requires": manifest.requires,
+        "drivers": manifest.drivers,
         "memory": manifest.memory,
         "options": options,
         "programs": manifest.programs.iter().map(program).collect::<Vec<_>>(),

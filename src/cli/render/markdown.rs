@@ -54,6 +54,13 @@ fn write_module(out: &mut String, manifest: &Manifest) {
     if !manifest.requires.is_empty() {
         let _ = writeln!(out, "\nCapabilities: {}.", manifest.requires.join(", "));
     }
+    if !manifest.drivers.is_empty() {
+        let drivers = manifest.drivers.join("`, `");
+        let _ = writeln!(
+            out,
+            "\nKernel drivers, one of which is needed: `{drivers}`."
+        );
+    }
     let _ = writeln!(
         out,
         "\n| option in `[modules.{name}]` | default | |\n|---|---|---|"

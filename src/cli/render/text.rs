@@ -18,6 +18,9 @@ fn one(module: &Module) -> String {
     if !manifest.requires.is_empty() {
         let _ = writeln!(out, "  needs:  {}", manifest.requires.join(", "));
     }
+    if !manifest.drivers.is_empty() {
+        let _ = writeln!(out, "  driver: {}", manifest.drivers.join(" or "));
+    }
     let _ = writeln!(out, "  memory: {}", manifest.memory);
     let _ = writeln!(out, "\n  Options, in [modules.{}]:", manifest.name);
     for key in schema::module(manifest) {

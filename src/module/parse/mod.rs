@@ -1,6 +1,7 @@
 //! Strict reading of manifests: every mistake, each with file, line and column.
 
 mod declared;
+mod drivers;
 mod keys;
 mod libraries;
 mod maps;
@@ -24,6 +25,7 @@ const KEYS: &[&str] = &[
     "summary",
     "memory",
     "requires",
+    "drivers",
     "max_series",
     "options",
     "programs",
@@ -90,6 +92,7 @@ fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
     let summary = sentence(&fields, "summary", problems);
     let memory = sentence(&fields, "memory", problems);
     let requires = capabilities(&fields, problems);
+    let drivers = drivers::read(&fields, problems);
     let max_series = max_series(&fields, problems);
     let mut scope = Scope {
         problems,
@@ -115,6 +118,7 @@ fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
         summary: summary?,
         memory: memory?,
         requires,
+        drivers,
         max_series: max_series?,
         options: scope.options.into_valid(),
         programs: scope.programs.into_valid(),
