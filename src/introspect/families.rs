@@ -12,12 +12,17 @@ pub struct Families {
 }
 
 impl Families {
-    /// `since`: when the counters of this process began.
+    /// `since`: when the counters began that are added first.
     pub fn new(since: SystemTime) -> Self {
         Self {
             since,
             families: Vec::new(),
         }
+    }
+
+    /// When the counters began that are added from now on.
+    pub fn count_since(&mut self, since: SystemTime) {
+        self.since = since;
     }
 
     pub fn gauge(&mut self, metric: &Own, labels: &[&str], value: f64) {

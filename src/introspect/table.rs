@@ -65,7 +65,10 @@ own! {
         ("geophone.build", "1") "The build of this daemon.";
     MODULE_STATE: Gauge None "geophone_module_state" ["module", "state"]
         ("geophone.module.state", "{module}")
-        "1 for the state the module is in: active (every program attached), waiting (for a library that it attaches to), degraded (some programs are attached), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs) or disabled.";
+        "1 for the state the module is in: active (every program attached), waiting (for a library that it attaches to), degraded (some programs are attached), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs, or has not loaded the driver that the module measures) or disabled.";
+    MODULE_STARTS: Counter None "geophone_module_starts_total" ["module"]
+        ("geophone.module.starts", "{start}")
+        "Times the module was brought up and had programs loaded: at the start, and where it measures kernel drivers also when they come, or come back. Its counters begin anew each time.";
     PROGRAM_ATTACHED: Gauge None "geophone_program_attached" ["module", "program", "hook"]
         ("geophone.program.attached", "{program}")
         "1 while the program is attached; hook says where to, and is empty for one that could not be loaded.";

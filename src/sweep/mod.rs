@@ -1,5 +1,6 @@
 //! From maps to snapshot: one sweep at a time, shared by all who ask while it runs.
 
+mod exchange;
 mod foresee;
 mod holdings;
 mod keyring;
@@ -7,6 +8,7 @@ mod metric;
 mod plan;
 mod population;
 mod report;
+mod roster;
 mod running;
 mod seen;
 mod shared;
@@ -19,6 +21,7 @@ mod tally;
 mod tests;
 mod usage;
 
+pub use exchange::Exchange;
 pub use foresee::foresee;
 pub use report::{ModuleReport, ModuleState, ProgramReport};
 pub use running::RunningModule;

@@ -14,6 +14,9 @@ pub struct ModuleReport {
     /// Why it is not active; empty if it is.
     pub reason: String,
     pub programs: Vec<ProgramReport>,
+    /// Whether nothing was tried because no driver is loaded that it measures.
+    #[serde(skip)]
+    pub awaits_driver: bool,
 }
 
 /// What became of a program.
@@ -68,6 +71,11 @@ impl ModuleState {
         matches!(self, Self::Active | Self::Waiting)
     }
 
+    /// Whether anything is attached, or will be once there is something to attach to.
+    pub fn measures(self) -> bool {
+        matches!(self, Self::Active | Self::Waiting | Self::Degraded)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -97,6 +105,15 @@ impl ModuleReport {
             state,
             reason,
             programs: Vec::new(),
+            awaits_driver: false,
+        }
+    }
+
+    /// The report of a module of whose drivers none is loaded, which the reason says.
+    pub fn without_driver(name: &str, summary: &str, reason: String) -> Self {
+        Self {
+            awaits_driver: true,
+            ..Self::idle(name, summary, ModuleState::Unsupported, reason)
         }
     }
 
@@ -126,7 +143,14 @@ impl ModuleReport {
             state,
             reason,
             programs,
+            awaits_driver: false,
         }
+    }
+
+    /// What the programs are attached to.
+    pub fn hooks(&self) -> impl Iterator<Item = &str> {
+        let hooks = self.programs.iter().map(|program| program.hook.as_str());
+        hooks.filter(|hook| !hook.is_empty())
     }
 
     /// How many programs are attached, of how many.

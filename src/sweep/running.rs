@@ -150,6 +150,7 @@ impl Sweepable for RunningModule {
 
     fn introspect(&self, families: &mut Families) {
         let module = self.report.name.as_str();
+        families.count_since(self.since);
         for (program, report) in self.module.programs.iter().zip(&self.report.programs) {
             let attached = program.attached();
             let labels = [module, program.name.as_str()];

@@ -5,14 +5,13 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::watch;
 use tracing::error;
 
-use super::report::{ModuleReport, ModuleState};
+use super::exchange::Change;
+use super::report::ModuleReport;
+use super::roster::Roster;
 use super::state::{Progress, State, Swept};
 use super::sweepable::{Buffers, Sweepable};
 use super::sweeper::{Extra, Pace};
-use crate::introspect::{
-    Families, MODULE_STATE, MODULE_SWEEP_SECONDS, MODULE_SWEPT, PARTIAL, SWEEP_SECONDS,
-    SWEEP_TIMESTAMP, SWEEPS,
-};
+use crate::introspect::{Families, PARTIAL, SWEEP_SECONDS, SWEEP_TIMESTAMP, SWEEPS};
 use crate::snapshot::{Family, Snapshot};
 
 /// What both sides of the sweeper hold: the thread, and those who ask.
@@ -23,8 +22,9 @@ pub(super) struct Shared {
     sweeps: watch::Sender<u64>,
     pace: Pace,
     since: SystemTime,
-    /// Of every module, running or not, in the order of exposition.
-    reports: Mutex<Vec<ModuleReport>>,
+    roster: Mutex<Roster>,
+    /// What the next sweep begins with, of each module at most one.
+    changes: Mutex<Vec<Change>>,
     extra: Extra,
     /// Held while a snapshot is put together and given out: so no counter of a snapshot is less
     /// than in one that was given out before. Not the state's, which every scrape takes: `extra`
@@ -33,25 +33,43 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(reports: Vec<ModuleReport>, pace: Pace, extra: Extra) -> Self {
+    pub fn new(roster: Roster, pace: Pace, extra: Extra) -> Self {
         Self {
             state: Mutex::default(),
             wake: Condvar::new(),
             sweeps: watch::Sender::new(0),
             pace,
             since: SystemTime::now(),
-            reports: Mutex::new(reports),
+            roster: Mutex::new(roster),
+            changes: Mutex::default(),
             extra,
             assembly: Mutex::default(),
         }
     }
 
     pub fn reports(&self) -> Vec<ModuleReport> {
-        self.lock_reports().clone()
+        self.roster().reports()
     }
 
-    fn lock_reports(&self) -> MutexGuard<'_, Vec<ModuleReport>> {
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    fn roster(&self) -> MutexGuard<'_, Roster> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Vec<Change>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a sweep made that begins with this.
+    pub fn change(&self, change: Change) {
+        let mut changes = self.changes();
+        let is_same = |other: &Change| other.report.name == change.report.name;
+        let superseded = changes.iter().position(is_same);
+        let superseded = superseded.map(|index| changes.remove(index));
+        changes.push(change);
+        drop(changes);
+        // Not under the lock: to detach its programs takes time.
+        drop(superseded);
+        self.ask();
     }
 
     pub fn sweeps(&self) -> watch::Receiver<u64> {
@@ -109,7 +127,7 @@ impl Shared {
     }
 
     /// Sweeps until it shall stop, when someone asks and at every interval.
-    pub fn run<M: Sweepable>(&self, mut modules: Vec<M>) {
+    pub fn run(&self, mut modules: Vec<Box<dyn Sweepable>>) {
         let mut buffers = Buffers::default();
         loop {
             let started = Instant::now();
@@ -125,17 +143,18 @@ impl Shared {
     }
 
     /// False when it shall stop; then the sweep is abandoned.
-    fn sweep<M: Sweepable>(&self, modules: &mut [M], buffers: &mut Buffers) -> bool {
+    fn sweep(&self, modules: &mut Vec<Box<dyn Sweepable>>, buffers: &mut Buffers) -> bool {
         let started = Instant::now();
         let taken = SystemTime::now();
         let mut state = self.state();
         state.wanted = false;
         state.running = Some(Progress::new(taken));
         drop(state);
+        self.make_changes(modules);
         let mut own = Families::new(self.since);
         for module in &mut *modules {
-            let swept = read(module, taken, buffers, &mut own);
-            self.take_news(module);
+            let swept = read(&mut **module, taken, buffers, &mut own);
+            self.take_news(&mut **module);
             let mut state = self.state();
             if state.stopping {
                 return false;
@@ -144,6 +163,7 @@ impl Shared {
                 progress.done.push(swept);
             }
         }
+        own.count_since(self.since);
         own.gauge(&SWEEP_SECONDS, &[], started.elapsed().as_secs_f64());
         own.counter(&SWEEPS, &[], *self.sweeps.borrow() + 1);
         self.publish(taken, own);
@@ -165,11 +185,33 @@ impl Shared {
         self.sweeps.send_modify(|sweeps| *sweeps += 1);
     }
 
-    fn take_news<M: Sweepable>(&self, module: &mut M) {
-        let Some(news) = module.news() else { return };
-        let mut reports = self.lock_reports();
-        if let Some(report) = reports.iter_mut().find(|report| report.name == news.name) {
-            *report = news;
+    /// Lets modules take the place of others.
+    fn make_changes(&self, modules: &mut Vec<Box<dyn Sweepable>>) {
+        let changes = std::mem::take(&mut *self.changes());
+        if changes.is_empty() {
+            return;
+        }
+        for change in changes {
+            let Change {
+                report,
+                module,
+                retire,
+            } = change;
+            let old = modules.iter().position(|old| old.name() == report.name);
+            self.roster().replace(report, module.is_some());
+            let old = old.map(|index| modules.remove(index));
+            modules.extend(module);
+            if let Some(old) = old {
+                retire(old);
+            }
+        }
+        let roster = self.roster();
+        modules.sort_by_key(|module| roster.position(module.name()));
+    }
+
+    fn take_news(&self, module: &mut dyn Sweepable) {
+        if let Some(news) = module.news() {
+            self.roster().update(news);
         }
     }
 
@@ -200,27 +242,8 @@ impl Shared {
     ) -> Snapshot {
         let read = done.iter().filter_map(|swept| swept.families.as_ref());
         let mut families: Vec<Arc<Family>> = read.flatten().cloned().collect();
-        let mut late = Vec::new();
         let mut states = Families::new(self.since);
-        for report in self.lock_reports().iter() {
-            for state in ModuleState::ALL {
-                let is = f64::from(u8::from(report.state == state));
-                states.gauge(&MODULE_STATE, &[&report.name, state.as_str()], is);
-            }
-            if !matches!(
-                report.state,
-                ModuleState::Active | ModuleState::Waiting | ModuleState::Degraded
-            ) {
-                continue;
-            }
-            let swept = done.iter().find(|swept| swept.module == report.name);
-            let read = swept.is_some_and(|swept| swept.families.is_some());
-            states.gauge(&MODULE_SWEPT, &[&report.name], f64::from(u8::from(read)));
-            match swept {
-                Some(swept) => states.gauge(&MODULE_SWEEP_SECONDS, &[&report.name], swept.seconds),
-                None => late.push(report.name.clone()),
-            }
-        }
+        let late = self.roster().introspect(done, &mut states);
         states.counter(&PARTIAL, &[], partial);
         let since_epoch = taken.duration_since(SystemTime::UNIX_EPOCH);
         let since_epoch = since_epoch.unwrap_or_default();
@@ -238,8 +261,8 @@ impl Shared {
 
 /// Reads one module and what it says of itself. A panic costs that module this sweep, and no
 /// other module anything, in builds whose panics unwind; the release build aborts.
-fn read<M: Sweepable>(
-    module: &mut M,
+fn read(
+    module: &mut dyn Sweepable,
     taken: SystemTime,
     buffers: &mut Buffers,
     own: &mut Families,

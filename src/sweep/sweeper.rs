@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
+use super::exchange::Exchange;
 use super::report::ModuleReport;
+use super::roster::Roster;
 use super::shared::Shared;
 use super::sweepable::Sweepable;
 use crate::snapshot::{Family, Snapshot};
@@ -43,7 +45,11 @@ impl Sweeper {
         pace: Pace,
         extra: Extra,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::new(reports, pace, extra));
+        let running: Vec<String> = modules.iter().map(|it| it.name().to_owned()).collect();
+        let roster = Roster::new(reports, &running);
+        let boxed = |module| Box::new(module) as Box<dyn Sweepable>;
+        let modules = modules.into_iter().map(boxed).collect();
+        let shared = Arc::new(Shared::new(roster, pace, extra));
         let own = Arc::clone(&shared);
         let thread = thread::Builder::new().name("sweep".into()).spawn(move || {
             own.run(modules);
@@ -63,6 +69,11 @@ impl Sweeper {
     pub fn asker(&self) -> impl Fn() + Send + 'static {
         let shared = Arc::clone(&self.shared);
         move || shared.ask()
+    }
+
+    /// Puts modules in the place of others, from any thread.
+    pub fn exchange(&self) -> Exchange {
+        Exchange::new(Arc::clone(&self.shared))
     }
 
     /// The last complete sweep.

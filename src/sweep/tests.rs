@@ -1,12 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
-use crate::introspect::{Families, MODULE_SWEPT, PARTIAL, SWEEPS};
+use crate::introspect::{Families, MODULE_STARTS, MODULE_SWEPT, PARTIAL, SWEEPS};
 use crate::snapshot::{Family, Snapshot, Value};
 
 const EVERY: Pace = Pace {
@@ -74,9 +74,7 @@ fn counting(name: &'static str) -> (Fake<Work>, Arc<AtomicU64>) {
 }
 
 fn sweeper(modules: Vec<Fake<Work>>, pace: Pace) -> Sweeper {
-    let report = |module: &Fake<Work>| {
-        ModuleReport::idle(module.name, "", ModuleState::Active, String::new())
-    };
+    let report = |module: &Fake<Work>| report(module.name, ModuleState::Active);
     let reports = modules.iter().map(report).collect();
     Sweeper::start(modules, reports, pace, Box::new(Vec::new)).unwrap()
 }
@@ -249,4 +247,70 @@ fn modules_are_gone_when_the_sweeper_is() {
     });
     drop(sweeper(vec![module], EVERY));
     assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+fn report(name: &str, state: ModuleState) -> ModuleReport {
+    ModuleReport::idle(name, "", state, String::new())
+}
+
+#[tokio::test]
+async fn a_module_takes_the_place_of_another_between_two_sweeps() {
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let named = |name: &'static str, sign: &'static str| {
+        let order = Arc::clone(&order);
+        fake(name, move || {
+            order.lock().unwrap().push(sign);
+            Some(Vec::new())
+        })
+    };
+    let sweeper = sweeper(vec![named("a", "a1"), named("b", "b1")], EVERY);
+    let exchange = sweeper.exchange();
+    let last = || order.lock().unwrap().split_off(0);
+    let starts = |snapshot: &Snapshot, name| value(snapshot, MODULE_STARTS.name, name);
+    let (retire, retired) = channel();
+    let put = |report, module: Option<Fake<Work>>| {
+        let retire = retire.clone();
+        exchange.put(report, module, move |old| retire.send(old).unwrap());
+    };
+
+    let snapshot = sweeper.snapshot(None).await;
+    assert_eq!(starts(&snapshot, "a"), Some(1.0));
+    assert_eq!(last()[..2], ["a1", "b1"]);
+
+    put(report("a", ModuleState::Unsupported), None);
+    let snapshot = sweeper.snapshot(None).await;
+    assert_eq!(retired.recv().unwrap().name(), "a");
+    assert_eq!(sweeper.reports()[0].state, ModuleState::Unsupported);
+    assert_eq!(starts(&snapshot, "a"), Some(1.0));
+    assert_eq!(value(&snapshot, MODULE_SWEPT.name, "a"), None);
+    assert!(snapshot.late.is_empty());
+    assert_eq!(last()[..1], ["b1"]);
+
+    put(report("a", ModuleState::Active), Some(named("a", "a2")));
+    let snapshot = sweeper.snapshot(None).await;
+    assert_eq!(starts(&snapshot, "a"), Some(2.0));
+    assert_eq!(value(&snapshot, MODULE_SWEPT.name, "a"), Some(1.0));
+    assert!(last().ends_with(&["a2", "b1"]));
+    assert!(retired.try_recv().is_err(), "there was nothing to retire");
+}
+
+#[tokio::test]
+async fn of_changes_that_wait_for_a_sweep_the_last_counts() {
+    let (module, begins, gate) = gated("a");
+    let sweeper = sweeper(vec![module], EVERY);
+    begins.recv().unwrap();
+    let exchange = sweeper.exchange();
+    let (never, _) = counting("a");
+    exchange.put(report("a", ModuleState::Active), Some(never), drop);
+    exchange.put(
+        report("a", ModuleState::Unsupported),
+        None::<Fake<Work>>,
+        drop,
+    );
+    gate.send(()).unwrap();
+    // The one that runs, and the one that begins with the change.
+    sweeper.snapshot(None).await;
+    let snapshot = sweeper.snapshot(None).await;
+    assert_eq!(value(&snapshot, MODULE_STARTS.name, "a"), Some(1.0));
+    assert_eq!(sweeper.reports()[0].state, ModuleState::Unsupported);
 }
