@@ -143,7 +143,7 @@ fn doctor(format: DoctorFormat, loaded: &Loaded) -> u8 {
         },
     };
     match print(&text) {
-        EXIT_OK if !diagnosis.is_healthy() => EXIT_FAILURE,
+        EXIT_OK if !diagnosis.is_healthy => EXIT_FAILURE,
         status => status,
     }
 }

@@ -1,19 +1,26 @@
-use tracing::{error, info, warn};
+use std::sync::Arc;
 
-use crate::attach::Attacher;
-use crate::config::{Config, Enabled, Loaded, ModuleConfig};
-use crate::kernel::btf::BtfError;
-use crate::kernel::{KernelBtf, Loader, missing_capabilities, release_memory};
-use crate::module::{Catalogue, Module};
-use crate::sweep::{ModuleReport, ModuleState, RunningModule, foresee, start};
+use tracing::error;
 
 use super::DaemonError;
+use super::announce::announce;
+use super::follow::Followed;
+use super::started::{Started, idle};
+use crate::attach::Attacher;
+use crate::config::{Config, Enabled, Loaded, ModuleConfig};
+use crate::discover::{Drivers, LoadedDrivers};
+use crate::kernel::{KernelBtf, missing_capabilities, release_memory};
+use crate::module::{Catalogue, Module};
+use crate::sweep::{ModuleReport, ModuleState, RunningModule, foresee};
 
 /// The modules that run, and what became of each.
+#[derive(Default)]
 pub struct Modules {
     pub running: Vec<RunningModule>,
     /// Of those that attach to functions of libraries.
     pub attachers: Vec<Attacher>,
+    /// Enabled ones that measure drivers, whether they run or not.
+    pub followed: Vec<Followed>,
     /// Of every module of the catalogue, in its order.
     pub reports: Vec<ModuleReport>,
 }
@@ -35,7 +42,7 @@ pub fn check_privileges() -> Result<(), DaemonError> {
 /// # Errors
 ///
 /// No module is enabled.
-pub fn bring_up(loaded: &Loaded) -> Result<Modules, DaemonError> {
+pub fn bring_up(loaded: &Loaded, drivers: &Drivers) -> Result<Modules, DaemonError> {
     let Loaded {
         config, catalogue, ..
     } = loaded;
@@ -43,28 +50,68 @@ pub fn bring_up(loaded: &Loaded) -> Result<Modules, DaemonError> {
     if !catalogue.iter().any(|module| enabled(module)) {
         return Err(DaemonError::NothingEnabled);
     }
-    let modules = with_loader(config, catalogue);
+    let modules = start_all(config, catalogue, drivers);
     // The kernel's type information was the largest thing we will ever hold.
     release_memory();
     for report in &modules.reports {
-        log(report, is_required(config, report));
+        announce(report, is_required(config, report));
     }
+    let measures = |report: &ModuleReport| report.state.measures() || report.awaits_driver;
     if !modules.reports.iter().any(measures) {
         error!("no module is active: nothing is measured; geophone doctor says what would help");
     }
     Ok(modules)
 }
 
-/// Whether anything of a module is attached, or will be once there is something to attach to.
-fn measures(report: &ModuleReport) -> bool {
-    use ModuleState::{Active, Degraded, Waiting};
-    matches!(report.state, Active | Degraded | Waiting)
+fn start_all(config: &Config, catalogue: &Catalogue, drivers: &Drivers) -> Modules {
+    let plans: Vec<(&Arc<Module>, Plan<'_>)> = catalogue
+        .iter()
+        .map(|module| (module, plan(config, drivers, module)))
+        .collect();
+    let to_start = plans.iter().filter_map(|(module, plan)| match plan {
+        Plan::Start { settings, .. } => Some((&***module, *settings)),
+        Plan::Leave(_) => None,
+    });
+    let mut started = Started::all(to_start, config.btf.as_deref()).into_iter();
+    let mut modules = Modules::default();
+    for (module, plan) in plans {
+        let (report, loaded) = match plan {
+            Plan::Leave(report) => (report, LoadedDrivers::default()),
+            Plan::Start { drivers, .. } => {
+                let Some(Started { report, running }) = started.next() else {
+                    continue;
+                };
+                modules.running.extend(running);
+                (report, drivers)
+            }
+        };
+        if let Some(settings) = settings(config, module)
+            && !module.manifest.drivers.is_empty()
+        {
+            modules.followed.push(Followed {
+                module: Arc::clone(module),
+                settings: settings.clone(),
+                drivers: loaded,
+                report: report.clone(),
+            });
+        }
+        modules.reports.push(report);
+    }
+    let attachers = modules.running.iter_mut();
+    modules.attachers = attachers.filter_map(|it| it.attacher.take()).collect();
+    modules
 }
 
 /// Whether the configuration says that a module must run.
 fn is_required(config: &Config, report: &ModuleReport) -> bool {
     let settings = config.modules.get(&report.name);
     settings.is_some_and(|settings| settings.enabled == Enabled::Yes)
+}
+
+/// Whether nothing is wrong with a module, as far as the configuration goes.
+pub fn is_fine(config: &Config, report: &ModuleReport) -> bool {
+    let may_be_missing = report.awaits_driver && !is_required(config, report);
+    report.state.is_ready() || report.state == ModuleState::Disabled || may_be_missing
 }
 
 /// Fails if a module that must run is not active.
@@ -86,83 +133,50 @@ pub fn check_required(config: &Config, reports: &[ModuleReport]) -> Result<(), D
     }
 }
 
-fn with_loader(config: &Config, catalogue: &Catalogue) -> Modules {
-    let without = |state, reason: String| without_loader(config, catalogue, state, &reason);
-    let kernel = match KernelBtf::open(config.btf.as_deref()) {
-        Ok(kernel) => kernel,
-        Err(error @ BtfError::Absent { .. }) => {
-            return without(ModuleState::Unsupported, error.to_string());
-        }
-        Err(error) => return without(ModuleState::Failed, error.to_string()),
-    };
-    let mut loader = match Loader::new(&kernel) {
-        Ok(loader) => loader,
-        Err(error) => return without(ModuleState::Failed, error.to_string()),
-    };
-    let mut modules = Modules {
-        running: Vec::new(),
-        attachers: Vec::new(),
-        reports: Vec::new(),
-    };
-    for module in catalogue.iter() {
-        let Some(settings) = settings(config, module) else {
-            modules.reports.push(disabled(module));
-            continue;
-        };
-        match start(module, settings, &mut loader) {
-            Ok(mut running) => {
-                modules.attachers.extend(running.attacher.take());
-                modules.reports.push(running.report.clone());
-                // A module without any program has nothing to sweep.
-                if running.has_programs() {
-                    modules.running.push(running);
-                }
-            }
-            Err(error) => {
-                modules
-                    .reports
-                    .push(idle(module, ModuleState::Failed, error.to_string()));
-            }
-        }
-    }
-    modules
-}
-
 /// Reports on every module without loading any, for who has no right to.
-pub fn foresee_all(loaded: &Loaded) -> Vec<ModuleReport> {
+pub fn foresee_all(loaded: &Loaded, drivers: &Drivers) -> Vec<ModuleReport> {
     let Loaded {
         config, catalogue, ..
     } = loaded;
-    let kernel = match KernelBtf::open(config.btf.as_deref()) {
-        Ok(kernel) => kernel,
-        Err(error) => {
-            let (state, reason) = (ModuleState::Unsupported, error.to_string());
-            return without_loader(config, catalogue, state, &reason).reports;
+    let kernel = KernelBtf::open(config.btf.as_deref());
+    let report = |module: &Module| {
+        let settings = match plan(config, drivers, module) {
+            Plan::Start { settings, .. } => settings,
+            Plan::Leave(report) => return report,
+        };
+        match &kernel {
+            Ok(kernel) => foresee(module, settings, kernel)
+                .unwrap_or_else(|error| idle(module, ModuleState::Failed, error.to_string())),
+            Err(error) => idle(module, ModuleState::Unsupported, error.to_string()),
         }
-    };
-    let report = |module: &Module| match settings(config, module) {
-        None => disabled(module),
-        Some(settings) => foresee(module, settings, &kernel)
-            .unwrap_or_else(|error| idle(module, ModuleState::Failed, error.to_string())),
     };
     catalogue.iter().map(|module| report(module)).collect()
 }
 
-fn without_loader(
-    config: &Config,
-    catalogue: &Catalogue,
-    state: ModuleState,
-    reason: &str,
-) -> Modules {
-    let report = |module: &Module| match settings(config, module) {
-        Some(_) => idle(module, state, reason.to_owned()),
-        None => disabled(module),
+/// What is to be done with a module.
+enum Plan<'a> {
+    Start {
+        settings: &'a ModuleConfig,
+        /// As they are before it starts, so that no change of them is missed.
+        drivers: LoadedDrivers,
+    },
+    /// There is no use in trying.
+    Leave(ModuleReport),
+}
+
+fn plan<'a>(config: &'a Config, drivers: &Drivers, module: &Module) -> Plan<'a> {
+    let Some(settings) = settings(config, module) else {
+        let reason = "disabled by the configuration".to_owned();
+        return Plan::Leave(idle(module, ModuleState::Disabled, reason));
     };
-    let reports = catalogue.iter().map(|module| report(module)).collect();
-    Modules {
-        running: Vec::new(),
-        attachers: Vec::new(),
-        reports,
+    let names = &module.manifest.drivers;
+    let loaded = drivers.loaded(names);
+    if loaded.is_empty() && !names.is_empty() {
+        return Plan::Leave(without_driver(module, drivers));
+    }
+    Plan::Start {
+        settings,
+        drivers: loaded,
     }
 }
 
@@ -172,53 +186,9 @@ fn settings<'a>(config: &'a Config, module: &Module) -> Option<&'a ModuleConfig>
     (settings.enabled != Enabled::No).then_some(settings)
 }
 
-fn disabled(module: &Module) -> ModuleReport {
-    idle(
-        module,
-        ModuleState::Disabled,
-        "disabled by the configuration".to_owned(),
-    )
-}
-
-fn idle(module: &Module, state: ModuleState, reason: String) -> ModuleReport {
-    ModuleReport::idle(
-        &module.manifest.name,
-        &module.manifest.summary,
-        state,
-        reason,
-    )
-}
-
-/// One line for each module.
-fn log(report: &ModuleReport, required: bool) {
-    let (attached, of) = report.attached();
-    let hooks: Vec<&str> = report
-        .programs
-        .iter()
-        .map(|program| &*program.hook)
-        .filter(|hook| !hook.is_empty())
-        .collect();
-    let hooks = hooks.join(" ");
-    let ModuleReport {
-        name,
-        state,
-        reason,
-        ..
-    } = report;
-    let programs = format!("{attached}/{of}");
-    match state {
-        ModuleState::Active => info!(module = %name, %state, %programs, %hooks, "module active"),
-        ModuleState::Waiting => info!(module = %name, %state, %hooks, %reason, "module waiting"),
-        ModuleState::Disabled => info!(module = %name, %state, "module disabled"),
-        _ if required => {
-            error!(module = %name, %state, %programs, %hooks, %reason, "module required, but not active");
-        }
-        ModuleState::Unsupported => info!(module = %name, %state, %reason, "module unsupported"),
-        ModuleState::Failed if of == 0 => warn!(module = %name, %state, %reason, "module failed"),
-        _ => warn!(module = %name, %state, %programs, %hooks, %reason, "module not fully active"),
-    }
-    for program in report.programs.iter().filter(|program| program.fell_back) {
-        let (hook, reason) = (&program.hook, program.passed_over.join("; "));
-        warn!(module = %name, program = program.name, %hook, %reason, "program on a fall-back");
-    }
+/// The report of a module of whose drivers none is loaded.
+pub fn without_driver(module: &Module, drivers: &Drivers) -> ModuleReport {
+    let manifest = &module.manifest;
+    let reason = drivers.absence(&manifest.drivers);
+    ModuleReport::without_driver(&manifest.name, &manifest.summary, reason)
 }

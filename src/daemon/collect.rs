@@ -5,11 +5,13 @@ use tracing::info;
 
 use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges, check_required};
+use super::follow::Follower;
 use super::run::extra;
 use super::statistics::{Measuring, OnTime};
 use crate::attach::{Scans, Watcher};
 use crate::cli::{CollectFormat, print};
 use crate::config::Loaded;
+use crate::discover::Drivers;
 use crate::export::json;
 use crate::export::prometheus::{Escaping, Exposition, Format, encode};
 use crate::log::LogCounts;
@@ -38,7 +40,8 @@ pub fn collect(
     let on = Arc::new(OnTime::default());
     let measuring = run_statistics.then(|| Measuring::start(&on)).transpose();
     let _measuring = measuring.map_err(DaemonError::RunStatistics)?;
-    let modules = bring_up(loaded)?;
+    let drivers = Drivers::of_kernel();
+    let modules = bring_up(loaded, &drivers)?;
     // The first sweep creates the keys; the second, at the end, is the one that is printed.
     let pace = Pace {
         min_interval: Duration::ZERO,
@@ -50,6 +53,13 @@ pub fn collect(
         .map_err(DaemonError::Runtime)?;
     let _watcher =
         Watcher::start(modules.attachers, scans, sweeper.asker()).map_err(DaemonError::Runtime)?;
+    let _follower = Follower::start(
+        modules.followed,
+        drivers,
+        &loaded.config,
+        sweeper.exchange(),
+    )
+    .map_err(DaemonError::Runtime)?;
     if duration > Duration::from_secs(1) {
         info!(time = %humantime::format_duration(duration), "collecting");
     }
@@ -61,7 +71,7 @@ pub fn collect(
     let exposition = Exposition {
         classic_buckets: loaded.config.exposition.classic_buckets,
     };
-    // Libraries may have been found meanwhile.
+    // Libraries and drivers may have been found meanwhile.
     let reports = sweeper.reports();
     let page = page(&snapshot, &reports, format, exposition)?;
     print(&page).map_err(DaemonError::Output)?;

@@ -2,8 +2,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::bring_up::{bring_up, foresee_all};
+use super::bring_up::{bring_up, foresee_all, is_fine};
 use crate::config::Loaded;
+use crate::discover::Drivers;
 use crate::kernel::{Feature, Host, Standing, missing_capabilities};
 use crate::sweep::{ModuleReport, ModuleState};
 
@@ -17,39 +18,36 @@ pub struct Diagnosis {
     pub modules: Vec<ModuleReport>,
     /// Why the modules were not tried; empty if they were.
     pub not_tried: String,
+    /// Whether every enabled module is fully there, or waits for what it is for.
+    #[serde(skip)]
+    pub is_healthy: bool,
 }
 
 /// Looks at the machine, and loads and attaches every enabled module to see whether it can.
 pub fn diagnose(loaded: &Loaded) -> Diagnosis {
+    let drivers = Drivers::of_kernel();
     let host = Host::read(loaded.config.btf.as_deref()).features();
     let missing = missing_capabilities();
     let (modules, not_tried) = if missing.is_empty() {
-        match bring_up(loaded) {
+        match bring_up(loaded, &drivers) {
             Ok(modules) => (modules.reports, String::new()),
             Err(error) => (Vec::new(), error.to_string()),
         }
     } else {
         let missing = missing.join(" and ");
         (
-            foresee_all(loaded),
+            foresee_all(loaded, &drivers),
             format!("missing {missing}: run it as root (sudo geophone doctor)"),
         )
     };
+    let mut reports = modules.iter();
+    let fine = reports.all(|report| is_fine(&loaded.config, report));
     Diagnosis {
         version: env!("CARGO_PKG_VERSION"),
         host,
+        is_healthy: fine && not_tried.is_empty(),
         modules,
         not_tried,
-    }
-}
-
-impl Diagnosis {
-    /// Whether every enabled module is fully there, or waits for what it is for.
-    pub fn is_healthy(&self) -> bool {
-        let fine = |report: &ModuleReport| {
-            report.state.is_ready() || report.state == ModuleState::Disabled
-        };
-        self.not_tried.is_empty() && self.modules.iter().all(fine)
     }
 }
 

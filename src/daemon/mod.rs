@@ -1,11 +1,14 @@
 //! The commands that load modules: running, collecting once, and telling what is possible.
 
+mod announce;
 mod bring_up;
 mod collect;
 mod doctor;
 mod error;
+mod follow;
 mod run;
 mod source;
+mod started;
 mod statistics;
 mod type_information;
 

@@ -7,15 +7,18 @@ use tracing::{info, warn};
 
 use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges};
+use super::follow::Follower;
 use super::source::SweepSource;
 use super::statistics::{OnTime, sample};
 use crate::attach::{Scans, Watcher};
 use crate::config::{Config, ListenAddress, Loaded};
+use crate::discover::Drivers;
 use crate::export::prometheus::Exposition;
 use crate::http::{BindError, Counters, Limits, Listeners, Server, ServerConfig};
 use crate::introspect::{
     BUILD_INFO, Families, LOG_MESSAGES, RUN_STATISTICS_SECONDS, process_families,
 };
+use crate::kernel::share_memory;
 use crate::log::LogCounts;
 use crate::sweep::{Extra, Pace, Sweeper};
 
@@ -28,6 +31,7 @@ use crate::sweep::{Extra, Pace, Sweeper};
 /// It cannot begin: no privileges, a port in use, no module enabled.
 pub fn run(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> {
     check_privileges()?;
+    share_memory();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -39,7 +43,8 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let config = &loaded.config;
     // A port in use shall be known before anything is attached.
     let listeners = listen(config)?;
-    let modules = bring_up(loaded)?;
+    let drivers = Drivers::of_kernel();
+    let modules = bring_up(loaded, &drivers)?;
     let counters = Arc::new(Counters::default());
     let on = Arc::new(OnTime::default());
     let scans = Scans::default();
@@ -57,6 +62,13 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
         .map_err(DaemonError::Runtime)?;
     let _watcher =
         Watcher::start(modules.attachers, scans, sweeper.asker()).map_err(DaemonError::Runtime)?;
+    let _follower = Follower::start(
+        modules.followed,
+        drivers,
+        &loaded.config,
+        sweeper.exchange(),
+    )
+    .map_err(DaemonError::Runtime)?;
     for address in listeners.addresses() {
         info!(url = %format_args!("http://{address}{}", config.web.telemetry_path), "serving");
     }

@@ -6,11 +6,13 @@
 mod block_device;
 mod candidates;
 mod cgroup;
+mod driver;
 pub mod library;
 
 pub use block_device::BlockDevices;
 pub use candidates::{Candidate, Candidates, Chosen};
 pub use cgroup::Cgroups;
+pub use driver::{DriverChange, Drivers, LoadedDrivers};
 
 use std::path::Path;
 use std::sync::Arc;

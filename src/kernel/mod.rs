@@ -36,5 +36,5 @@ pub use load::{
     ProgramState, RUNNING, foresee, verify,
 };
 pub use map::{Entries, Entry, MapError, MapHandle};
-pub use process::{MemoryLimit, memory_limit, release_memory};
+pub use process::{MemoryLimit, memory_limit, release_memory, share_memory};
 pub use stats::{ProgramInfo, RunTimeStatistics};

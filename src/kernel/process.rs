@@ -52,9 +52,19 @@ fn set(limit: libc::rlimit) -> bool {
     unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) == 0 }
 }
 
-/// Hands freed memory back to the kernel, where the allocator would keep it: after start,
-/// when the kernel's type information is dropped. Of the main thread's memory all is given
-/// back; of other threads' glibc keeps the part that was last in use.
+/// Has all threads share the memory of the main thread, if called before there are others.
+/// Of memory that a thread has for itself, glibc would keep what [`release_memory`] is to give
+/// back: of the kernel's type information some 10 MB.
+pub fn share_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the allocator sets a number of its own.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Hands freed memory back to the kernel, where the allocator would keep it: when the kernel's
+/// type information is dropped. See [`share_memory`] for threads other than the main one.
 pub fn release_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the allocator trims its own free memory.

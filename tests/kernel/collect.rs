@@ -11,7 +11,7 @@ use crate::user_module::shipped;
 use crate::{BINARY, geophone, turn};
 
 /// The shipped module with `from` in its manifest replaced.
-fn altered(from: &str, to: &str) -> TempDir {
+pub fn altered(from: &str, to: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
     assert!(manifest.contains(from));

@@ -13,6 +13,7 @@ mod collect;
 #[cfg(target_arch = "x86_64")]
 mod cuda;
 mod dma_fence;
+mod drivers;
 mod lifecycle;
 mod nvidia;
 mod options;

@@ -1,5 +1,6 @@
 //! The daemon under test, as a process of its own.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub struct Daemon {
 
 /// What the daemon is started with.
 pub struct Options {
+    launcher: Vec<OsString>,
     binary: PathBuf,
     configuration: String,
     arguments: Vec<String>,
@@ -42,11 +44,19 @@ pub struct Options {
 impl Options {
     pub fn new(binary: impl AsRef<Path>) -> Self {
         Self {
+            launcher: Vec::new(),
             binary: binary.as_ref().to_owned(),
             configuration: CONFIGURATION.to_owned(),
             arguments: Vec::new(),
             address: None,
         }
+    }
+
+    /// Started by a command that becomes what stands behind it, as `env` does.
+    #[must_use]
+    pub fn launched_by(mut self, command: impl IntoIterator<Item = OsString>) -> Self {
+        self.launcher = command.into_iter().collect();
+        self
     }
 
     /// Only these modules.
@@ -80,8 +90,12 @@ impl Options {
         fs::write(&file, &self.configuration)?;
         let log = File::create(log_file(&directory))?;
         let begin = Instant::now();
-        let child = unconfigured(&self.binary)
-            .arg("run")
+        let mut command = self.launcher;
+        command.push(self.binary.clone().into());
+        command.push("run".into());
+        let (program, arguments) = command.split_first().context("no program")?;
+        let child = unconfigured(program)
+            .args(arguments)
             .arg("--config.file")
             .arg(&file)
             .args(["--web.listen-address", &address.to_string()])
