@@ -31,6 +31,7 @@ impl Suite {
         }
         let source = format!("deb [signed-by={KEYRING}] {} {name} main\n", mirror()?);
         fs::write(directory.join("sources.list"), source)?;
+        fs::write(directory.join("installed"), "")?;
         retry(|| output(suite.tool("apt-get").args(["update", "--quiet"])).map(drop))
             .with_context(|| format!("reading the package lists of {name}"))?;
         Ok(suite)
@@ -42,6 +43,20 @@ impl Suite {
         let names = said.lines().filter_map(|line| {
             let (kind, name) = line.trim_start_matches([' ', '|']).split_once(": ")?;
             (kind == "Depends").then(|| name.to_owned())
+        });
+        Ok(names.collect())
+    }
+
+    /// `packages` and all that they need on a machine that has nothing.
+    pub fn closure(&self, packages: &[String]) -> Result<Vec<String>> {
+        let mut simulation = self.tool("apt-get");
+        simulation
+            .args(["install", "--simulate", "--no-install-recommends"])
+            .args(packages);
+        let said = text(&mut simulation)?;
+        let names = said.lines().filter_map(|line| {
+            let (name, _) = line.strip_prefix("Inst ")?.split_once(' ')?;
+            Some(name.to_owned())
         });
         Ok(names.collect())
     }
@@ -76,6 +91,8 @@ impl Suite {
             option("Dir::Etc::sourcelist", &self.directory.join("sources.list")),
             option("Dir::Etc::sourceparts", Path::new("/dev/null")),
             option("Dir::State::Lists", &self.directory.join("lists")),
+            // Of a package that this machine has, its version would be preferred.
+            option("Dir::State::status", &self.directory.join("installed")),
             option("Dir::Cache", &self.directory.join("cache")),
             // The guests are x86-64 whatever the host is.
             "APT::Architecture=amd64".to_owned(),

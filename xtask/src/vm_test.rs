@@ -12,15 +12,17 @@ use clap::ValueEnum;
 
 use crate::guest::report::{Check, Outcome, parse};
 use crate::release;
-use crate::vm::image::pack;
+use crate::vm::drivers;
+use crate::vm::image::{Contents, pack};
 use crate::vm::kernel::{Files, Kernel};
 use crate::vm::machine::{self, Machine};
 
 /// Boot Debian's kernels in qemu and test the daemon on each
 ///
-/// Kernels are fetched with apt once and kept under target/vm/, with the console of the
-/// last boot. Needs qemu-system-x86, dmsetup, iproute2, nftables,
-/// xz-utils and binutils.
+/// Kernels are fetched with apt once, with what builds the drivers of tests/drivers for
+/// them, and kept under target/vm/, with the console of the last boot. Needs
+/// qemu-system-x86, dmsetup, iproute2, nftables, xz-utils and binutils, and root or user
+/// namespaces.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Kernel to boot; may be repeated [default: all]
@@ -83,7 +85,18 @@ fn boot(root: &Path, kernel: Kernel, binary: &Path, limit: Duration) -> Result<V
     fs::create_dir_all(&directory)?;
     let files = Files::provide(kernel, &directory)?;
     let file_system = directory.join("initramfs.cpio");
-    fs::write(&file_system, pack(binary, &files.modules, &directory)?)?;
+    let sources = root.join("tests/drivers");
+    let drivers = drivers::provide(
+        &sources,
+        &files.build_root,
+        &directory.join("kernel/drivers"),
+    )?;
+    let contents = Contents {
+        modules: &files.modules,
+        for_drivers: &files.for_drivers,
+        drivers: &drivers,
+    };
+    fs::write(&file_system, pack(binary, &contents, &directory)?)?;
     let console = directory.join("console.log");
     let machine = Machine {
         image: files.image,

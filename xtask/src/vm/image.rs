@@ -10,11 +10,15 @@ use geophone_test_support::cuda::Driver;
 
 use crate::command::{output, text};
 use crate::vm::cpio::Archive;
+use crate::vm::drivers::Driver as TestDriver;
 
 /// Where the guest finds the daemon.
 pub const DAEMON: &str = "/usr/bin/geophone";
 /// Where the guest finds its kernel modules, in the order of their names.
 pub const MODULES: &str = "/modules";
+
+/// Where the guest finds the modules of `tests/drivers`, and what they need.
+pub const DRIVERS: &str = "/drivers";
 
 /// Where the guest finds a CUDA driver without a GPU, and its application.
 pub const CUDA: &str = "/cuda";
@@ -23,8 +27,17 @@ pub const CUDA: &str = "/cuda";
 const TOOLS: [&str; 4] = ["ip", "tc", "nft", "dmsetup"];
 const PATH: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Packs `daemon`, this very program as `/init`, and `modules`.
-pub fn pack(daemon: &Path, modules: &[PathBuf], scratch: &Path) -> Result<Vec<u8>> {
+/// What the guest finds besides the daemon.
+pub struct Contents<'a> {
+    /// Loaded as it boots.
+    pub modules: &'a [PathBuf],
+    /// Needed by the drivers.
+    pub for_drivers: &'a [PathBuf],
+    pub drivers: &'a [TestDriver],
+}
+
+/// Packs `daemon`, this very program as `/init`, and `contents`.
+pub fn pack(daemon: &Path, contents: &Contents<'_>, scratch: &Path) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     for directory in ["dev", "proc", "sys", "tmp", "run"] {
         archive.directory(directory);
@@ -55,12 +68,17 @@ pub fn pack(daemon: &Path, modules: &[PathBuf], scratch: &Path) -> Result<Vec<u8
     for library in libraries {
         archive.file(&library, &fs::read(&library)?);
     }
-    for module in modules {
-        let name = module
-            .file_name()
-            .context("a module without a name")?
-            .to_string_lossy();
-        archive.file(&format!("{MODULES}/{name}"), &fs::read(module)?);
+    for (directory, modules) in [(MODULES, contents.modules), (DRIVERS, contents.for_drivers)] {
+        for module in modules {
+            let name = module.file_name().context("a module without a name")?;
+            archive.file(
+                &format!("{directory}/{}", name.display()),
+                &fs::read(module)?,
+            );
+        }
+    }
+    for TestDriver { path, file } in contents.drivers {
+        archive.file(&format!("{DRIVERS}/{path}"), &fs::read(file)?);
     }
     Ok(archive.finish())
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::apt::Suite;
+use crate::vm::build_root::BuildRoot;
 use crate::vm::modules::Modules;
 
 /// What the guest's loads need that a kernel may have as modules. The first is not among
@@ -24,6 +25,9 @@ const MODULES: [&str; 11] = [
     "nft_numgen",
     "vgem",
 ];
+
+/// What the drivers to test with need.
+const FOR_DRIVERS: [&str; 1] = ["gpu_sched"];
 
 /// The file beside a kernel that tells which modules it was fetched with.
 const WANTED: &str = "wanted";
@@ -57,26 +61,39 @@ pub struct Files {
     pub image: PathBuf,
     /// In the order to load them.
     pub modules: Vec<PathBuf>,
+    /// What the drivers to test with need, in the order to load them.
+    pub for_drivers: Vec<PathBuf>,
+    /// Builds modules for this kernel.
+    pub build_root: BuildRoot,
 }
 
 impl Files {
     /// The kernel below `directory`, fetched unless it is there with these modules.
     pub fn provide(kernel: Kernel, directory: &Path) -> Result<Self> {
         let place = directory.join("kernel");
-        if fs::read(place.join(WANTED)).ok().as_deref() != Some(MODULES.concat().as_bytes()) {
+        if fs::read_to_string(place.join(WANTED)).ok() != Some(wanted()) {
             fs::remove_dir_all(&place).ok();
             fetch(kernel, directory, &place)
                 .with_context(|| format!("fetching the kernel of {}", kernel.suite()))?;
         }
-        let mut modules = fs::read_dir(place.join("modules"))?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<Vec<_>>>()?;
-        modules.sort();
         Ok(Self {
             image: place.join("vmlinuz"),
-            modules,
+            modules: sorted(&place.join("modules"))?,
+            for_drivers: sorted(&place.join("for-drivers"))?,
+            build_root: BuildRoot::at(&place.join("build-root")),
         })
     }
+}
+
+fn wanted() -> String {
+    [MODULES.as_slice(), &FOR_DRIVERS].concat().join(" ")
+}
+
+fn sorted(directory: &Path) -> Result<Vec<PathBuf>> {
+    let files = fs::read_dir(directory)?.map(|entry| Ok(entry?.path()));
+    let mut files = files.collect::<Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
 }
 
 fn fetch(kernel: Kernel, directory: &Path, place: &Path) -> Result<()> {
@@ -85,22 +102,26 @@ fn fetch(kernel: Kernel, directory: &Path, place: &Path) -> Result<()> {
     suite.unpack(&packages(&suite)?, &scratch)?;
 
     let partial = directory.join("kernel.partial");
-    fs::create_dir_all(partial.join("modules"))?;
+    fs::remove_dir_all(&partial).ok();
+    fs::create_dir_all(&partial)?;
     fs::copy(image(&scratch)?, partial.join("vmlinuz"))?;
-    let collected = Modules::find(&scratch)?.collect(&MODULES)?;
-    for (number, (name, contents)) in collected.iter().enumerate() {
-        fs::write(
-            partial
-                .join("modules")
-                .join(format!("{number:02}-{name}.ko")),
-            contents,
-        )?;
-    }
-    fs::write(partial.join(WANTED), MODULES.concat())?;
+    let modules = Modules::find(&scratch)?;
+    collect(&modules, &MODULES, &partial.join("modules"))?;
+    collect(&modules, &FOR_DRIVERS, &partial.join("for-drivers"))?;
+    BuildRoot::unpack(&suite, &partial.join("build-root"))?;
+    fs::write(partial.join(WANTED), wanted())?;
     // Only now is it complete, and only now does it get the name that is looked for.
     fs::rename(&partial, place)?;
     fs::remove_dir_all(&scratch)?;
     fs::remove_dir_all(directory.join("apt"))?;
+    Ok(())
+}
+
+fn collect(modules: &Modules, names: &[&str], directory: &Path) -> Result<()> {
+    fs::create_dir(directory)?;
+    for (number, (name, contents)) in modules.collect(names)?.iter().enumerate() {
+        fs::write(directory.join(format!("{number:02}-{name}.ko")), contents)?;
+    }
     Ok(())
 }
 

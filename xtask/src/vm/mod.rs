@@ -1,6 +1,8 @@
 //! Virtual machines with kernels of Debian, in software emulation.
 
+pub mod build_root;
 pub mod cpio;
+pub mod drivers;
 pub mod image;
 pub mod kernel;
 pub mod machine;

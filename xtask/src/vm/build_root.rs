@@ -1,0 +1,107 @@
+//! What builds modules for one of Debian's kernels: its headers and its own compiler, in a
+//! root directory of their own, since neither runs on the libraries of another release.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::apt::Suite;
+use crate::command::output;
+
+const HEADERS: &str = "linux-headers-amd64";
+
+/// What the kernel's makefiles call besides what its headers ask for.
+const TOOLS: [&str; 8] = [
+    "coreutils",
+    "dash",
+    "diffutils",
+    "findutils",
+    "grep",
+    "make",
+    "mawk",
+    "sed",
+];
+
+/// Where sources lie, in the root.
+const SOURCES: &str = "sources";
+
+/// Ends with the process that it is given to, and with it its mounts.
+const ENTER: &str = "mount --rbind /dev \"$0/dev\" && mount --rbind /proc \"$0/proc\" && \
+                     exec chroot \"$0\" \"$@\"";
+
+pub struct BuildRoot(PathBuf);
+
+impl BuildRoot {
+    /// One that is there.
+    pub fn at(directory: &Path) -> Self {
+        Self(directory.to_owned())
+    }
+
+    /// Fills `directory` from the packages of `suite`.
+    pub fn unpack(suite: &Suite, directory: &Path) -> Result<()> {
+        // Its links of directories, such as /bin, have to be there before what lies in them.
+        suite.unpack(&["base-files".to_owned()], directory)?;
+        suite.unpack(&packages(suite)?, directory)?;
+        // What the packages' scripts would have done.
+        symlink("mawk", directory.join("usr/bin/awk"))?;
+        Ok(())
+    }
+
+    /// Makes the modules in `path` below `sources`, and gives them.
+    pub fn make(&self, sources: &Path, path: &str) -> Result<Vec<PathBuf>> {
+        let copy = self.0.join(SOURCES);
+        fs::remove_dir_all(&copy).ok();
+        output(Command::new("cp").arg("-r").arg(sources).arg(&copy))?;
+
+        let mut make = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            make.arg("--map-root-user");
+        }
+        make.args(["--mount", "sh", "-c", ENTER])
+            .arg(&self.0)
+            .args(["make", "--silent", "-C"])
+            .arg(self.headers()?)
+            .arg(format!("M=/{SOURCES}/{path}"))
+            .arg("modules")
+            .env("LC_ALL", "C")
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        output(&mut make).with_context(|| format!("building the modules of {path}"))?;
+
+        let made = fs::read_dir(copy.join(path))?.map(|entry| Ok(entry?.path()));
+        let made = made.collect::<Result<Vec<_>>>()?.into_iter();
+        let is_module = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "ko");
+        Ok(made.filter(is_module).collect())
+    }
+
+    /// The directory to make in, as seen in the root.
+    fn headers(&self) -> Result<PathBuf> {
+        for entry in fs::read_dir(self.0.join("usr/src"))? {
+            let name = entry?.file_name();
+            let text = name.to_string_lossy();
+            if text.starts_with("linux-headers-") && text.ends_with("-amd64") {
+                return Ok(Path::new("/usr/src").join(name));
+            }
+        }
+        anyhow::bail!("no headers in {}: delete it", self.0.display())
+    }
+}
+
+/// The headers, what they need, and the tools.
+fn packages(suite: &Suite) -> Result<Vec<String>> {
+    let meta = suite.dependencies(HEADERS)?;
+    let headers = meta.iter().find(|name| name.starts_with("linux-headers-"));
+    let headers = headers.with_context(|| format!("{HEADERS} stands for no headers"))?;
+    // They ask for the kernel itself too, and for what makes it boot.
+    let is_needed = |name: &String| {
+        let unneeded = ["linux-image-", "linux-base"];
+        !unneeded.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let needed = suite.dependencies(headers)?.into_iter().filter(is_needed);
+    let needed: Vec<String> = needed.chain(TOOLS.map(str::to_owned)).collect();
+    let mut all = suite.closure(&needed)?;
+    all.push(headers.clone());
+    Ok(all)
+}
