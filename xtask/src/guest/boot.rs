@@ -1,11 +1,12 @@
 //! The first process of a machine.
 
-use std::fs::{self, File};
+use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use geophone_test_support::kernel_module;
 use rustix::mount::{MountFlags, mount};
-use rustix::system::{RebootCommand, finit_module, reboot};
+use rustix::system::{RebootCommand, reboot};
 use std::ffi::CStr;
 
 use crate::guest::report::Check;
@@ -39,10 +40,9 @@ fn set_up() -> Result<String> {
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<Vec<_>>>()?;
     modules.sort();
-    for module in modules {
-        let file = File::open(&module)?;
-        finit_module(&file, c"", 0).with_context(|| module.display().to_string())?;
-    }
+    modules
+        .iter()
+        .try_for_each(|module| kernel_module::load(module))?;
     let up = Command::new("/usr/bin/ip")
         .args(["link", "set", "lo", "up"])
         .status()?;

@@ -49,6 +49,12 @@ impl Tracepoint {
         }
         Ok(events)
     }
+
+    /// The events that are still in the buffer, as the kernel prints them.
+    pub fn text(&self) -> Result<String> {
+        let path = self.instance.join("trace");
+        fs::read_to_string(&path).with_context(|| path.display().to_string())
+    }
 }
 
 impl Drop for Tracepoint {
