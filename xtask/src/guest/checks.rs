@@ -18,6 +18,7 @@ use geophone_test_support::vgem::Vgem;
 use geophone_test_support::{programs, scenario};
 use rustix::process::Signal;
 
+use crate::guest::drivers;
 use crate::guest::report::{Check, Outcome};
 use crate::vm::image::{CUDA, DAEMON};
 
@@ -60,6 +61,7 @@ pub fn run() -> Result<()> {
         println!("{check}");
     };
     report("loads", loads());
+    report("drivers", drivers::check());
     let before = programs::loaded();
     match Options::new(DAEMON)
         .address(ADDRESS)

@@ -2,6 +2,7 @@
 
 mod boot;
 mod checks;
+mod drivers;
 pub mod report;
 
 use anyhow::Result;
