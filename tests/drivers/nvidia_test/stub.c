@@ -20,10 +20,16 @@
 #include "trace.h"
 #endif
 
-#ifdef IS_OLD
+#if defined(IS_UNKNOWN)
+#define nvidia_open stub_open
+#define nvidia_close stub_close
+#define nvidia_unlocked_ioctl stub_unlocked_ioctl
+#elif defined(IS_OLD)
 #define nvidia_open nvidia_frontend_open
 #define nvidia_close nvidia_frontend_close
 #define nvidia_unlocked_ioctl nvidia_frontend_unlocked_ioctl
+#endif
+#ifdef IS_OLD
 #define VERSION "NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024"
 #else
 #define VERSION "NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (geophone@test)"

@@ -40,6 +40,10 @@ pub struct Counts {
     pub run_time: Duration,
 }
 
+impl Ring {
+    pub const ALL: [Self; 2] = [Self::Alpha, Self::Beta];
+}
+
 impl SchedTest {
     /// The device of jobs (`dev_name()`).
     pub const DEVICE: &str = "sched_test.0";

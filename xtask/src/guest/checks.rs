@@ -11,8 +11,11 @@ use geophone_test_support::client::Client;
 use geophone_test_support::cuda::Driver;
 use geophone_test_support::daemon::{Daemon, Options};
 use geophone_test_support::loop_device::LoopDevice;
+use geophone_test_support::mount::FileSystem;
 use geophone_test_support::multipath::Multipath;
 use geophone_test_support::network::Pair;
+use geophone_test_support::nvidia_test::{NvidiaTest, Variant};
+use geophone_test_support::sched_test::SchedTest;
 use geophone_test_support::scsi_debug::ScsiDebug;
 use geophone_test_support::vgem::Vgem;
 use geophone_test_support::{programs, scenario};
@@ -20,7 +23,7 @@ use rustix::process::Signal;
 
 use crate::guest::drivers;
 use crate::guest::report::{Check, Outcome};
-use crate::vm::image::{CUDA, DAEMON};
+use crate::vm::image::{CUDA, DAEMON, DRIVERS};
 
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10435);
 const MODULES: [&str; 4] = ["runqueue", "block_io", "tcp", "dma_fence"];
@@ -34,7 +37,7 @@ const CONFIGURATION: &str = "[log]\nlevel = \"debug\"\n[modules.runqueue]\nper_c
 /// A scenario on the running daemon.
 type Scenario = fn(&mut Client) -> Result<String>;
 
-const SCENARIOS: [(&str, Scenario); 16] = [
+const SCENARIOS: [(&str, Scenario); 20] = [
     ("runqueue", runqueue),
     ("runqueue-groups", runqueue_groups),
     ("block_io", block_io),
@@ -50,6 +53,10 @@ const SCENARIOS: [(&str, Scenario); 16] = [
     ("dma_fence-in-flight", dma_fence_in_flight),
     ("dma_fence-crowd", dma_fence_crowd),
     ("dma_fence-abandoned", dma_fence_abandoned),
+    ("gpu_scheduler-jobs", gpu_scheduler_jobs),
+    ("gpu_scheduler-cancelled", gpu_scheduler_cancelled),
+    ("gpu_scheduler-crowd", gpu_scheduler_crowd),
+    ("nvidia", nvidia),
     ("cuda", cuda),
 ];
 
@@ -221,6 +228,44 @@ fn with_vgem(test: impl FnOnce(&Vgem) -> Result<String>) -> Result<String> {
         Some(device) => test(&device),
         None => Ok("not tried: this kernel has no vgem".to_owned()),
     }
+}
+
+fn gpu_scheduler_jobs(client: &mut Client) -> Result<String> {
+    let driver = SchedTest::load(Path::new(DRIVERS))?;
+    let tracing = FileSystem::of_kind("tracefs")?;
+    let events = tracing.path().join("events/gpu_scheduler");
+    // Since they were declared stable they tell the device.
+    let tells_device = events.join("drm_sched_job_queue").exists();
+    let (counts, times) = scenario::gpu_scheduler::jobs(client, &driver, tells_device)?;
+    times.iter().try_for_each(|times| times.within(0.1))?;
+    Ok(format!("{}; {}", equal(&counts)?, join(&times)))
+}
+
+fn gpu_scheduler_cancelled(client: &mut Client) -> Result<String> {
+    let driver = SchedTest::load(Path::new(DRIVERS))?;
+    equal(&scenario::gpu_scheduler::cancelled(client, &driver)?)
+}
+
+/// There are places for 2,048.
+fn gpu_scheduler_crowd(client: &mut Client) -> Result<String> {
+    let driver = SchedTest::load(Path::new(DRIVERS))?;
+    scenario::gpu_scheduler::crowd(client, &driver, 3000)
+}
+
+/// One driver after the other, as after updates of it.
+fn nvidia(client: &mut Client) -> Result<String> {
+    let mut details = Vec::new();
+    for variant in [Variant::Log, Variant::Kprobe, Variant::Full] {
+        let driver = NvidiaTest::load(Path::new(DRIVERS), variant)?;
+        details.push(scenario::nvidia::counts(client, &driver, variant)?);
+        // A program at the driver's own tracepoint holds it.
+        let unloaded = driver.unload();
+        ensure!(
+            unloaded.is_ok() != (variant == Variant::Full),
+            "{variant:?}: {unloaded:?}"
+        );
+    }
+    Ok(details.join("; "))
 }
 
 fn cuda(client: &mut Client) -> Result<String> {

@@ -21,17 +21,19 @@
 
 enum event { EVENT_FAULT = 6, EVENT_MIGRATION = 7 };
 
-/* The parts of the driver's event data that a tracer reads. */
+/* The parts of the driver's event data that a tracer reads, and what is before them. */
 union data {
 	struct {
 		u64 space;
+		u64 block;
 		u32 processor;
 	} fault;
 	struct {
-		u64 block[2];
+		u64 push;
+		u64 block;
 		u32 destination;
 		u32 source;
-		u64 push;
+		u16 nodes[2];
 		u64 address;
 		u64 bytes;
 	} migration;
@@ -70,7 +72,7 @@ static int obey(const char *text)
 	union data data = { };
 	static u64 any;
 
-	BUILD_BUG_ON(offsetof(union data, fault.processor) != 8);
+	BUILD_BUG_ON(offsetof(union data, fault.processor) != 16);
 	BUILD_BUG_ON(offsetof(union data, migration.destination) != 16);
 	BUILD_BUG_ON(offsetof(union data, migration.bytes) != 40);
 	if (sscanf(text, "fault %u", &data.fault.processor) == 1)

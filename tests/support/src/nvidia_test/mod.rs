@@ -26,7 +26,7 @@ pub enum Variant {
     Full,
     /// One without the tracepoint, with the names of file operations before 545.
     Kprobe,
-    /// As [`Variant::Kprobe`], without `nv_report_error`.
+    /// One without the functions that are known.
     Log,
 }
 

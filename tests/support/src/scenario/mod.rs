@@ -4,6 +4,8 @@ pub mod block_errors;
 pub mod block_io;
 pub mod cuda;
 pub mod dma_fence;
+pub mod gpu_scheduler;
+pub mod nvidia;
 pub mod runqueue;
 pub mod softirq;
 pub mod tcp;

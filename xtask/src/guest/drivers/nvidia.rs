@@ -20,7 +20,7 @@ pub fn check(variant: Variant) -> Result<String> {
     };
     ensure!(has("nv_report_error")? == (variant != Variant::Log));
     ensure!(has("nvidia_unlocked_ioctl")? == (variant == Variant::Full));
-    ensure!(has("nvidia_frontend_unlocked_ioctl")? == (variant != Variant::Full));
+    ensure!(has("nvidia_frontend_unlocked_ioctl")? == (variant == Variant::Kprobe));
     let version = "/proc/driver/nvidia/version";
     let version = fs::read_to_string(version).context(version)?;
     ensure!(version.starts_with("NVRM version: NVIDIA"), "{version}");
@@ -48,13 +48,14 @@ pub fn check(variant: Variant) -> Result<String> {
 fn calls(driver: &NvidiaTest, variant: Variant) -> Result<()> {
     let ioctl = match variant {
         Variant::Full => "nvidia_unlocked_ioctl",
-        Variant::Kprobe | Variant::Log => "nvidia_frontend_unlocked_ioctl",
+        Variant::Kprobe => "nvidia_frontend_unlocked_ioctl",
+        Variant::Log => "stub_unlocked_ioctl",
     };
     let ioctl = Kprobe::trace(&format!("nvidia:{ioctl}"), "cmd=%si:x32")?;
     let uvm_ioctl = Kprobe::trace("nvidia_uvm:uvm_unlocked_ioctl_entry", "cmd=%si:u32")?;
     let notify = Kprobe::trace(
         "nvidia_uvm:uvm_perf_event_notify",
-        "id=%si:s32 processor=+8(%dx):u32 to=+16(%dx):u32 from=+20(%dx):u32 bytes=+40(%dx):u64",
+        "id=%si:s32 processor=+16(%dx):u32 from=+20(%dx):u32 bytes=+40(%dx):u64",
     )?;
     let service = Kprobe::trace("nvidia_uvm:uvm_parent_gpu_service_replayable_faults", "")?;
 
@@ -75,9 +76,9 @@ fn calls(driver: &NvidiaTest, variant: Variant) -> Result<()> {
         vec!["cmd=0xc020462a", "cmd=0xc020462a", "cmd=0xc020462b"],
         vec!["cmd=37"],
         vec![
-            "id=6 processor=0 to=0 from=0 bytes=0",
-            "id=6 processor=2 to=0 from=0 bytes=0",
-            "id=7 processor=0 to=1 from=3 bytes=65536",
+            "id=6 processor=0 from=0 bytes=0",
+            "id=6 processor=2 from=0 bytes=0",
+            "id=7 processor=1 from=3 bytes=65536",
         ],
     ];
     ensure!(traced == expected, "traced: {traced:?}");
