@@ -13,14 +13,11 @@ use crate::vm::image::DRIVERS;
 
 pub fn check(variant: Variant) -> Result<String> {
     let driver = NvidiaTest::load(Path::new(DRIVERS), variant)?;
-    let has = |name: &str| -> Result<bool> {
-        let symbols = fs::read_to_string("/proc/kallsyms").context("/proc/kallsyms")?;
-        let mut names = symbols.lines().filter_map(|line| line.split(' ').nth(2));
-        Ok(names.any(|word| word == format!("{name}\t[nvidia]")))
-    };
-    ensure!(has("nv_report_error")? == (variant != Variant::Log));
-    ensure!(has("nvidia_unlocked_ioctl")? == (variant == Variant::Full));
-    ensure!(has("nvidia_frontend_unlocked_ioctl")? == (variant == Variant::Kprobe));
+    let symbols = fs::read_to_string("/proc/kallsyms").context("/proc/kallsyms")?;
+    let has = |name: &str| symbols.contains(&format!(" {name}\t[nvidia]\n"));
+    ensure!(has("nv_report_error") == (variant != Variant::Log));
+    ensure!(has("nvidia_unlocked_ioctl") == (variant == Variant::Full));
+    ensure!(has("nvidia_frontend_unlocked_ioctl") == (variant == Variant::Kprobe));
     let version = "/proc/driver/nvidia/version";
     let version = fs::read_to_string(version).context(version)?;
     ensure!(version.starts_with("NVRM version: NVIDIA"), "{version}");
