@@ -31,7 +31,7 @@ pub struct Arguments {
     /// Daemon to test [default: a release build of this tree]
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
-    /// Machines at a time [default: one per core]
+    /// Machines at a time [default: one per two cores, because times are measured in them]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Seconds after which a machine is switched off
@@ -52,7 +52,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         some => some.to_vec(),
     };
     let cores = thread::available_parallelism()?.get();
-    let jobs = arguments.jobs.unwrap_or(cores).clamp(1, kernels.len());
+    let jobs = arguments.jobs.unwrap_or(cores / 2).clamp(1, kernels.len());
     let limit = Duration::from_secs(arguments.timeout);
 
     let pending = Mutex::new(VecDeque::from(kernels.clone()));
@@ -60,7 +60,10 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
-                while let Some(kernel) = lock(&pending).pop_front() {
+                loop {
+                    // Not while the machine runs, which the others would wait for.
+                    let next = lock(&pending).pop_front();
+                    let Some(kernel) = next else { break };
                     let start = Instant::now();
                     let result = boot(root, kernel, &binary, limit);
                     let boot = Boot {
