@@ -10,6 +10,7 @@
 pub mod access;
 pub mod argument;
 pub mod bounded;
+pub mod calls;
 pub mod declare;
 pub mod fence;
 pub mod names;

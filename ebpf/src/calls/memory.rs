@@ -1,16 +1,10 @@
 //! Memory that processes hold: what they allocated since the probe came and have not freed.
-//!
-//! User space sums it up, and takes out what belonged to processes that have ended.
 
-use aya_ebpf::btf_maps::HashMap;
 use aya_ebpf::helpers::bpf_probe_read_user;
-use aya_ebpf::macros::btf_map;
 
-use crate::NO_PREALLOC;
-use crate::call::{Call, Memory};
-use crate::in_flight::Entered;
-use crate::lost::{NO_ROOM, UNREADABLE, lost};
-use crate::task;
+use super::in_flight::Entered;
+use super::lost::{NO_ROOM, UNREADABLE, lost};
+use super::{Call, Maps, Memory, task};
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -31,24 +25,24 @@ pub struct Held {
     kind: u64,
 }
 
-#[btf_map]
-static CUDA_ALLOCATIONS: HashMap<Allocation, Held, 1, NO_PREALLOC> = HashMap::new();
-
 /// Takes out what a call is about to free; the bytes and, from 1, the kind of what that was.
 ///
 /// At the entry: once the driver has freed it, another thread may be given the same address
 /// before the call returns.
 #[inline(always)]
-pub fn release(call: Call, address: u64) -> [u64; 2] {
+pub fn release<A: Maps>(call: Call, address: u64) -> [u64; 2] {
     if !call.memory().is_freed() {
         return [0; 2];
     }
-    let key = key(call, address);
-    // SAFETY: copied at once. Only a thread that frees the same takes it out at this moment.
-    let Some(held) = (unsafe { CUDA_ALLOCATIONS.get(key) }).copied() else {
+    let Some(allocations) = A::allocations() else {
         return [0; 2];
     };
-    if CUDA_ALLOCATIONS.remove(key).is_err() || held.started != task::process_start() {
+    let key = key(call, address);
+    // SAFETY: copied at once. Only a thread that frees the same takes it out at this moment.
+    let Some(held) = (unsafe { allocations.get(key) }).copied() else {
+        return [0; 2];
+    };
+    if allocations.remove(key).is_err() || held.started != A::process_start() {
         return [0; 2];
     }
     [held.bytes, held.kind + 1]
@@ -57,14 +51,14 @@ pub fn release(call: Call, address: u64) -> [u64; 2] {
 /// Takes in what a call that has returned allocated; puts back what it could not free. Gives
 /// the bytes that were allocated.
 #[inline(always)]
-pub fn settle(call: Call, entered: &Entered, failed: bool) -> u64 {
+pub fn settle<A: Maps>(call: Call, entered: &Entered, failed: bool) -> u64 {
     let memory = call.memory();
     if memory.is_freed() {
         match (failed, entered.detail) {
             (true, 0) => {}
-            (true, kind) => hold(call, entered.address, entered.bytes, kind - 1),
+            (true, kind) => hold::<A>(call, entered.address, entered.bytes, kind - 1),
             // To free nothing is no mistake.
-            (false, 0) if entered.address != 0 => lost(|lost| &mut lost.unmatched_frees),
+            (false, 0) if entered.address != 0 => lost::<A>(|lost| &mut lost.unmatched_frees),
             (false, _) => {}
         }
         return 0;
@@ -78,26 +72,26 @@ pub fn settle(call: Call, entered: &Entered, failed: bool) -> u64 {
         _ => (read(entered.address), Some(1)),
     };
     let (Some(address), Some(pitch)) = (address, pitch) else {
-        lost(|lost| &mut lost.untracked_allocations[UNREADABLE]);
+        lost::<A>(|lost| &mut lost.untracked_allocations[UNREADABLE]);
         return 0;
     };
     let bytes = entered.bytes.wrapping_mul(pitch);
-    hold(call, address, bytes, call.kind() as u64);
+    hold::<A>(call, address, bytes, call.kind() as u64);
     bytes
 }
 
 #[inline(always)]
-fn hold(call: Call, address: u64, bytes: u64, kind: u64) {
+fn hold<A: Maps>(call: Call, address: u64, bytes: u64, kind: u64) {
     let held = Held {
-        started: task::process_start(),
+        started: A::process_start(),
         bytes,
         kind,
     };
-    if CUDA_ALLOCATIONS
-        .insert(key(call, address), &held, 0)
-        .is_err()
-    {
-        lost(|lost| &mut lost.untracked_allocations[NO_ROOM]);
+    let Some(allocations) = A::allocations() else {
+        return;
+    };
+    if allocations.insert(key(call, address), &held, 0).is_err() {
+        lost::<A>(|lost| &mut lost.untracked_allocations[NO_ROOM]);
     }
 }
 

@@ -5,7 +5,8 @@ use core::ffi::c_void;
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::bpf_get_attach_cookie;
 use aya_ebpf::programs::ProbeContext;
-use geophone_ebpf::registers::function_argument;
+
+use crate::registers::function_argument;
 
 /// The bytes of a cookie, lowest first, as the manifest's `[[libraries]]` give them.
 #[derive(Clone, Copy)]
@@ -73,19 +74,29 @@ impl Call {
         self.byte(1) != 0
     }
 
-    /// The size argument in bytes; zero where there is none.
+    /// The size argument; zero where there is none.
     #[inline(always)]
-    pub fn bytes(self, context: &ProbeContext) -> u64 {
-        let Some(index) = (self.byte(2) as u32).checked_sub(1) else {
-            return 0;
-        };
-        argument(context, index) << (self.byte(3) & 3)
+    pub fn size(self, context: &ProbeContext) -> u64 {
+        self.argument(2, context).unwrap_or(0)
+    }
+
+    /// Bytes of one of what the size counts, as a power of two.
+    #[inline(always)]
+    pub fn unit(self) -> u32 {
+        (self.byte(3) & 3) as u32
     }
 
     /// Position in the label `direction`, of calls that move something.
     #[inline(always)]
-    pub fn direction(self) -> usize {
-        self.byte(4)
+    pub fn direction(self) -> u64 {
+        self.byte(4) as u64
+    }
+
+    /// The argument that tells more of what is moved, if one does. An `int` or an
+    /// enumeration: the upper half of its register may hold anything.
+    #[inline(always)]
+    pub fn qualifier(self, context: &ProbeContext) -> Option<u32> {
+        Some(self.argument(7, context)? as u32)
     }
 
     #[inline(always)]
@@ -109,6 +120,13 @@ impl Call {
     #[inline(always)]
     pub fn pitch(self, context: &ProbeContext) -> u64 {
         argument(context, 1)
+    }
+
+    /// The argument whose position, from 1, is a byte of the cookie.
+    #[inline(always)]
+    fn argument(self, byte: u32, context: &ProbeContext) -> Option<u64> {
+        let index = (self.byte(byte) as u32).checked_sub(1)?;
+        Some(argument(context, index))
     }
 
     #[inline(always)]

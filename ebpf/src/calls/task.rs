@@ -1,14 +1,9 @@
 //! The thread that runs and its process.
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task};
-use geophone_ebpf::access::{Access as _, Copied};
-use geophone_ebpf::declare;
 
-declare! {
-    // As /proc/PID/stat has it, in clock ticks.
-    STARTED: u64 = "field task_struct.start_boottime | task_struct.real_start_time";
-    LEADER: u64 = "field task_struct.group_leader";
-}
+use crate::access::{Access as _, Copied};
+use crate::declare::Declared;
 
 #[inline(always)]
 pub fn thread() -> u32 {
@@ -20,18 +15,21 @@ pub fn process() -> u32 {
     (bpf_get_current_pid_tgid() >> 32) as u32
 }
 
-/// When the thread was started: its number may have been another's before.
+/// When the thread was started, by the member of `task_struct` that tells it.
 #[inline(always)]
-pub fn thread_start() -> u64 {
+pub fn thread_start<const N: usize>(started: &Declared<u64, N>) -> u64 {
     // SAFETY: the task that runs.
-    unsafe { Copied::read(&STARTED, current()) }
+    unsafe { Copied::read(started, current()) }
 }
 
-/// The same of its process.
+/// The same of its process, by the member that leads to the main thread, too.
 #[inline(always)]
-pub fn process_start() -> u64 {
+pub fn process_start<const N: usize, const M: usize>(
+    started: &Declared<u64, N>,
+    leader: &Declared<u64, M>,
+) -> u64 {
     // SAFETY: the task that runs, and its leader, which is there as long as the threads are.
-    unsafe { Copied::read(&STARTED, Copied::read(&LEADER, current()) as *const u8) }
+    unsafe { Copied::read(started, Copied::read(leader, current()) as *const u8) }
 }
 
 #[inline(always)]

@@ -1,10 +1,9 @@
 //! What the programs could not make sense of.
 
-use aya_ebpf::btf_maps::PerCpuArray;
-use aya_ebpf::macros::btf_map;
-use geophone_ebpf::observe::preemptible::add;
+use super::Maps;
+use crate::observe::preemptible::add;
 
-/// Reasons that an allocation is not followed, as the manifest names them.
+/// Reasons that an allocation is not followed, as the manifests name them.
 pub const NO_ROOM: usize = 0;
 pub const UNREADABLE: usize = 1;
 
@@ -22,12 +21,9 @@ pub struct Lost {
     pub unmatched_frees: u64,
 }
 
-#[btf_map]
-static CUDA_LOST: PerCpuArray<Lost, 1> = PerCpuArray::new();
-
 #[inline(always)]
-pub fn lost(which: impl FnOnce(&mut Lost) -> &mut u64) {
-    if let Some(record) = CUDA_LOST.get_ptr_mut(0) {
+pub fn lost<A: Maps>(which: impl FnOnce(&mut Lost) -> &mut u64) {
+    if let Some(record) = A::lost().get_ptr_mut(0) {
         // SAFETY: this CPU's own record.
         add(which(unsafe { &mut *record }), 1);
     }

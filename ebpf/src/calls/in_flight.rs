@@ -1,16 +1,12 @@
 //! Timed calls between entry and return, by thread.
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::btf_maps::HashMap;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
-use geophone_ebpf::registers;
 
-use crate::NO_PREALLOC;
-use crate::call::Call;
-use crate::lost::lost;
-use crate::task;
+use super::lost::lost;
+use super::{Call, Maps, task};
+use crate::registers;
 
 /// What the entry of a call tells its return.
 #[repr(C)]
@@ -21,7 +17,8 @@ pub struct Entered {
     pub bytes: u64,
     /// The first argument.
     pub address: u64,
-    /// Of a pitched allocation where its pitch will be; of a free the kind of memory, from 1.
+    /// Of a pitched allocation where its pitch will be; of a free the kind of memory, from 1;
+    /// of all else the position in the label `direction`.
     pub detail: u64,
 }
 
@@ -41,34 +38,28 @@ pub struct InFlight {
     entered: Entered,
 }
 
-/// Without memory until there are calls; user space takes out those of threads that have
-/// ended. Not an array of places by thread: a call may last as long as the GPU computes, and
-/// of two in one place the longer would be lost.
-#[btf_map]
-static CUDA_IN_FLIGHT: HashMap<Thread, InFlight, 1, NO_PREALLOC> = HashMap::new();
-
 /// Whether the thread is within a timed call.
 #[inline(always)]
-pub fn is_within(context: &ProbeContext) -> bool {
+pub fn is_within<A: Maps>(context: &ProbeContext) -> bool {
     // SAFETY: read before anything else can be done to the entry, which is this thread's own.
-    let Some(call) = (unsafe { CUDA_IN_FLIGHT.get(own()) }) else {
+    let Some(call) = (unsafe { A::in_flight().get(own()) }) else {
         return false;
     };
-    call.started == task::thread_start() && stack_pointer(context) < call.stack_pointer
+    call.started == A::thread_start() && stack_pointer(context) < call.stack_pointer
 }
 
 /// `bytes` and `detail` as [`Entered`] has them.
 #[inline(always)]
-pub fn begin(context: &ProbeContext, call: Call, [bytes, detail]: [u64; 2]) {
+pub fn begin<A: Maps>(context: &ProbeContext, call: Call, [bytes, detail]: [u64; 2]) {
     let thread = own();
     // SAFETY: as above.
-    if unsafe { CUDA_IN_FLIGHT.get(thread) }.is_some() {
-        lost(|lost| &mut lost.abandoned);
+    if unsafe { A::in_flight().get(thread) }.is_some() {
+        lost::<A>(|lost| &mut lost.abandoned);
     }
     let entry = InFlight {
         call: call.0,
         stack_pointer: stack_pointer(context),
-        started: task::thread_start(),
+        started: A::thread_start(),
         entered: Entered {
             // SAFETY: a helper without arguments.
             begin: unsafe { bpf_ktime_get_ns() },
@@ -77,21 +68,21 @@ pub fn begin(context: &ProbeContext, call: Call, [bytes, detail]: [u64; 2]) {
             detail,
         },
     };
-    if CUDA_IN_FLIGHT.insert(thread, &entry, 0).is_err() {
-        lost(|lost| &mut lost.untracked);
+    if A::in_flight().insert(thread, &entry, 0).is_err() {
+        lost::<A>(|lost| &mut lost.untracked);
     }
 }
 
 /// How long the call took, and what its entry told.
 #[inline(always)]
-pub fn end(context: &RetProbeContext, call: Call) -> Option<(u64, Entered)> {
+pub fn end<A: Maps>(context: &RetProbeContext, call: Call) -> Option<(u64, Entered)> {
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
     let thread = own();
     // SAFETY: as above.
-    let entry = unsafe { CUDA_IN_FLIGHT.get(thread) };
-    let Some(entry) = entry.filter(|entry| entry.started == task::thread_start()) else {
-        lost(|lost| &mut lost.unmatched);
+    let entry = unsafe { A::in_flight().get(thread) };
+    let Some(entry) = entry.filter(|entry| entry.started == A::thread_start()) else {
+        lost::<A>(|lost| &mut lost.unmatched);
         return None;
     };
     // The return has taken the return address off the stack.
@@ -99,13 +90,13 @@ pub fn end(context: &RetProbeContext, call: Call) -> Option<(u64, Entered)> {
     if entered != entry.stack_pointer {
         // That of a call within the call.
         if entered > entry.stack_pointer {
-            lost(|lost| &mut lost.unmatched);
+            lost::<A>(|lost| &mut lost.unmatched);
         }
         return None;
     }
     let measured = (now.wrapping_sub(entry.entered.begin), entry.entered);
     let same = entry.call == call.0;
-    let _ = CUDA_IN_FLIGHT.remove(thread);
+    let _ = A::in_flight().remove(thread);
     same.then_some(measured)
 }
 
