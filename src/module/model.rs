@@ -20,6 +20,8 @@ pub struct Manifest {
     /// Kernel modules, as `/sys/module` names them, without any of which there is nothing to
     /// measure. Empty for a module that measures the kernel itself, or libraries.
     pub drivers: Vec<String>,
+    /// Whether it runs where nobody says anything of it.
+    pub on_by_default: bool,
     /// Default of the configuration key `max_series`.
     pub max_series: u32,
     pub options: Vec<ModuleOption>,

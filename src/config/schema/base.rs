@@ -170,6 +170,7 @@ fn modules() -> Vec<Key> {
             "error and serves the others, and collect fails after it has printed them;",
             "false: they do not;",
             "\"auto\": they do if this kernel lets them.",
+            "Not those that are off by default, whose own key says so.",
         ]),
     ]
 }

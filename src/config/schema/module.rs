@@ -3,19 +3,24 @@ use crate::config::Form;
 use crate::document::Value;
 use crate::module::{KeySource, Manifest, OptionKind};
 
+fn enabled(path: &str, manifest: &Manifest) -> Key {
+    let off = Value::Boolean(false);
+    if !manifest.on_by_default {
+        let summary = "true, false or \"auto\"; whatever modules.default says this module is off";
+        return Key::new(path, Form::Enabled, off, summary);
+    }
+    let summary = "true, false or \"auto\"; what modules.default says unless set";
+    Key {
+        default: None,
+        ..Key::new(path, Form::Enabled, off, summary)
+    }
+}
+
 /// The keys of one module's section, `[modules.NAME]`.
 pub fn module(manifest: &Manifest) -> Vec<Key> {
     let path = |name: &str| format!("modules.{}.{name}", manifest.name);
     let mut keys = vec![
-        Key {
-            default: None,
-            ..Key::new(
-                &path("enabled"),
-                Form::Enabled,
-                Value::Boolean(true),
-                "true, false or \"auto\"; what modules.default says unless set",
-            )
-        },
+        enabled(&path("enabled"), manifest),
         Key::new(
             &path("schema"),
             Form::Integer { min: 0, max: 3 },

@@ -215,6 +215,26 @@ fn modules_inherit_the_default() {
 }
 
 #[test]
+fn what_is_off_by_default_runs_only_if_it_is_named() {
+    let modules = tempfile::tempdir().unwrap();
+    let own = BEEP.replace("beep", "honk");
+    let own = format!("on_by_default = false\n{own}");
+    std::fs::write(modules.path().join("honk.toml"), own).unwrap();
+    std::fs::write(modules.path().join("honk.o"), "object").unwrap();
+    let honk = |more: &str, flags: &[(&str, &str, &str)]| {
+        let file = format!("module_dirs = [{:?}]\n{more}\n", modules.path());
+        load(&file, &[], flags).unwrap().config.modules["honk"].enabled
+    };
+    assert_eq!(honk("", &[]), Enabled::No);
+    assert_eq!(honk("[modules]\ndefault = true", &[]), Enabled::No);
+    assert_eq!(honk("[modules.honk]\nenabled = true", &[]), Enabled::Yes);
+    let auto = "[modules.honk]\nenabled = \"auto\"";
+    assert_eq!(honk(auto, &[]), Enabled::Auto);
+    let flags = [("--module.honk", "modules.honk.enabled", "true")];
+    assert_eq!(honk("", &flags), Enabled::Yes);
+}
+
+#[test]
 fn module_directories_extend_the_catalogue() {
     let modules = tempfile::tempdir().unwrap();
     let own = BEEP.replace("beep", "honk");

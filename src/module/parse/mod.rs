@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "memory",
     "requires",
     "drivers",
+    "on_by_default",
     "max_series",
     "options",
     "programs",
@@ -93,6 +94,8 @@ fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
     let memory = sentence(&fields, "memory", problems);
     let requires = capabilities(&fields, problems);
     let drivers = drivers::read(&fields, problems);
+    let on_by_default =
+        !fields.has("on_by_default") || fields.boolean("on_by_default").is_some_and(|at| at.value);
     let max_series = max_series(&fields, problems);
     let mut scope = Scope {
         problems,
@@ -119,6 +122,7 @@ fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
         memory: memory?,
         requires,
         drivers,
+        on_by_default,
         max_series: max_series?,
         options: scope.options.into_valid(),
         programs: scope.programs.into_valid(),
