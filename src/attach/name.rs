@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::discover::Labels;
 use crate::discover::library::Process;
 
 /// Digits of a container's id, and how many of them its short name has: as many as
@@ -9,26 +10,33 @@ use crate::discover::library::Process;
 const ID: usize = 64;
 const SHORT_ID: usize = 12;
 
-/// How control groups are called.
+/// How workloads are told apart, and called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Naming {
-    /// By their path.
-    #[default]
-    Path,
-    /// By the container or unit that they are of.
-    Short,
+pub struct Naming {
+    /// By the container or unit that a control group is of, in place of its path.
+    pub short_names: bool,
+    /// By the process, too, whose id is a label of its own.
+    pub per_process: bool,
 }
 
 impl Naming {
     /// The control group where there is one below the root, which says what the process is
-    /// for; otherwise the command's name.
-    pub fn of(self, process: &Process) -> Arc<str> {
-        match &process.cgroup {
-            Some(group) if &*group.path != "/" => match self {
-                Self::Path => Arc::clone(&group.path),
-                Self::Short => short(&group.path).into(),
-            },
+    /// for; otherwise the command's name. Then the process id, if processes are told apart.
+    pub fn of(self, process: &Process) -> Labels {
+        let name = match &process.cgroup {
+            Some(group) if &*group.path != "/" => {
+                if self.short_names {
+                    short(&group.path).into()
+                } else {
+                    Arc::clone(&group.path)
+                }
+            }
             _ => Arc::clone(&process.comm),
+        };
+        if self.per_process {
+            Arc::new([name, process.tgid.to_string().into()])
+        } else {
+            Arc::new([name])
         }
     }
 }

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::name::Naming;
-use crate::discover::Discovered;
 use crate::discover::library::Process;
+use crate::discover::{Discovered, Labels};
 
 /// How long a workload stays after its last process, so that what a short one did is still
 /// collected.
@@ -13,11 +12,12 @@ const GRACE: Duration = Duration::from_mins(5);
 /// Workloads known at a time. More processes are in `other`.
 const WORKLOADS: usize = 1_024;
 
-/// Who uses a library: processes by their control group, or by their command outside one.
+/// Who uses a library: processes by their control group, or by their command outside one; or
+/// each by itself.
 #[derive(Debug, Default)]
 pub struct Workloads {
     naming: Naming,
-    known: BTreeMap<Arc<str>, Known>,
+    known: BTreeMap<Labels, Known>,
     next: u32,
 }
 
@@ -25,6 +25,8 @@ pub struct Workloads {
 struct Known {
     id: u32,
     used: Instant,
+    /// When the process started that it is, if it is one: another may be given its id.
+    started: Option<u64>,
 }
 
 impl Workloads {
@@ -39,16 +41,24 @@ impl Workloads {
     pub fn update(&mut self, now: Instant, processes: &[&Process]) -> BTreeMap<u32, u32> {
         let mut members = BTreeMap::new();
         for process in processes {
-            let label = self.naming.of(process);
+            let labels = self.naming.of(process);
+            let started = self.naming.per_process.then_some(process.start_time);
+            self.known
+                .retain(|it, known| *it != labels || known.started == started);
             let full = self.known.len() >= WORKLOADS;
-            let known = match self.known.get_mut(&label) {
+            let known = match self.known.get_mut(&labels) {
                 Some(known) => known,
                 None if full => continue,
                 None => {
                     let id = self.next;
                     // Ids come again after four thousand million workloads.
                     self.next = self.next.wrapping_add(1) % u32::MAX;
-                    self.known.entry(label).or_insert(Known { id, used: now })
+                    let new = Known {
+                        id,
+                        used: now,
+                        started,
+                    };
+                    self.known.entry(labels).or_insert(new)
                 }
             };
             known.used = now;
@@ -64,10 +74,70 @@ impl Workloads {
         self.next
     }
 
-    /// By label.
+    /// By their labels.
     pub fn list(&self) -> Vec<Discovered> {
-        let each = self.known.iter();
-        let each = each.map(|(label, known)| Discovered::new(Arc::clone(label), known.id.into()));
+        let each = self.known.iter().map(|(labels, known)| Discovered {
+            labels: labels.clone(),
+            id: known.id.into(),
+        });
         each.collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn process(tgid: u32, start_time: u64) -> Process {
+        Process {
+            tgid,
+            start_time,
+            comm: "train".into(),
+            cgroup: None,
+        }
+    }
+
+    /// The labels of what is known, with its number.
+    fn known(workloads: &Workloads) -> Vec<(String, u64)> {
+        let each = workloads.list().into_iter();
+        each.map(|it| (it.labels.join(" "), it.id)).collect()
+    }
+
+    #[test]
+    fn processes_share_a_workload_unless_they_are_told_apart() {
+        let now = Instant::now();
+        let (a, b) = (process(7, 1), process(8, 1));
+        let mut shared = Workloads::new(Naming::default());
+        let members = shared.update(now, &[&a, &b]);
+        assert_eq!(members, BTreeMap::from([(7, 0), (8, 0)]));
+        assert_eq!(known(&shared), [("train".to_owned(), 0)]);
+
+        let mut apart = Workloads::new(Naming {
+            per_process: true,
+            ..Naming::default()
+        });
+        let members = apart.update(now, &[&a, &b]);
+        assert_eq!(members, BTreeMap::from([(7, 0), (8, 1)]));
+        let both = [("train 7".to_owned(), 0), ("train 8".to_owned(), 1)];
+        assert_eq!(known(&apart), both);
+        // One that has ended stays for a while.
+        apart.update(now + GRACE / 2, &[&a]);
+        assert_eq!(known(&apart), both);
+        apart.update(now + GRACE, &[&a]);
+        assert_eq!(known(&apart), both[..1]);
+    }
+
+    #[test]
+    fn a_process_with_the_id_of_another_begins_anew() {
+        let now = Instant::now();
+        let mut apart = Workloads::new(Naming {
+            per_process: true,
+            ..Naming::default()
+        });
+        apart.update(now, &[&process(7, 1)]);
+        let members = apart.update(now, &[&process(7, 2)]);
+        assert_eq!(members, BTreeMap::from([(7, 1)]));
+        assert_eq!(known(&apart), [("train 7".to_owned(), 1)]);
     }
 }

@@ -5,6 +5,9 @@ use super::model::{
 };
 use crate::snapshot::Descriptor;
 
+/// The label of a process id.
+pub(super) const PID: &str = "pid";
+
 impl Manifest {
     pub fn option(&self, name: &str) -> Option<&ModuleOption> {
         self.options.iter().find(|option| option.name == name)
@@ -16,6 +19,25 @@ impl Manifest {
 
     pub fn map(&self, name: &str) -> Option<&Map> {
         self.maps.iter().find(|map| map.name == name)
+    }
+
+    /// The same where each process is a workload of its own: its id is a label, too.
+    #[must_use]
+    pub fn per_process(mut self) -> Self {
+        let keys = self.maps.iter_mut().filter_map(|map| match &mut map.kind {
+            MapKind::Keyed(keys) | MapKind::Held { keys, .. } => Some(keys),
+            _ => None,
+        });
+        for key in keys.flatten() {
+            if let KeySource::Discovered {
+                discovery: Discovery::Workload,
+                ..
+            } = key.source
+            {
+                key.labels.push(PID.to_owned());
+            }
+        }
+        self
     }
 
     /// Keys that user space discovers, once per labels, in the manifest's order: those that

@@ -71,6 +71,8 @@ pub struct Library {
     pub functions: Vec<Functions>,
     /// The bool option by which its users are called by their container or unit.
     pub short_names: Option<String>,
+    /// The bool option by which each process that uses it is a workload of its own.
+    pub per_process: Option<String>,
 }
 
 /// Functions of a library that the same programs attach to with the same cookie.

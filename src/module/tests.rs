@@ -175,6 +175,45 @@ fn drivers_are_named_as_the_kernel_does() {
 }
 
 #[test]
+fn a_module_can_be_off_by_default() {
+    let parse = |line: &str| Manifest::parse("beep.toml", &format!("{line}\n{BEEP}"));
+    assert!(parse("").unwrap().on_by_default);
+    assert!(parse("on_by_default = true").unwrap().on_by_default);
+    assert!(!parse("on_by_default = false").unwrap().on_by_default);
+    assert_eq!(
+        parse("on_by_default = \"auto\"").unwrap_err()[0].to_string(),
+        "beep.toml:1:17: on_by_default in the manifest must be true or false, found the string \"auto\""
+    );
+}
+
+#[test]
+fn processes_get_a_label_that_no_other_has() {
+    let cuda = include_str!("../../ebpf/modules/cuda.toml");
+    let manifest = Manifest::parse_builtin("cuda.toml", cuda).unwrap();
+    let labels = |manifest: &Manifest| -> Vec<Vec<String>> {
+        let metrics = manifest.metrics.iter();
+        metrics.map(|it| manifest.labels(it, false)).collect()
+    };
+    let before = labels(&manifest);
+    for (with, without) in labels(&manifest.per_process()).iter().zip(before) {
+        let expected: Vec<String> = without
+            .iter()
+            .flat_map(|label| match label.as_str() {
+                "workload" => vec![label.clone(), "pid".to_owned()],
+                _ => vec![label.clone()],
+            })
+            .collect();
+        assert_eq!(*with, expected);
+    }
+    let clash = cuda.replace("name = \"direction\"", "name = \"pid\"");
+    let found = Manifest::parse_builtin("cuda.toml", &clash).unwrap_err();
+    assert_eq!(
+        found[0].to_string(),
+        "cuda.toml:1:1: label \"pid\" must be renamed: per_process gives processes a label of that name"
+    );
+}
+
+#[test]
 fn what_processes_hold_has_a_process_id_for_its_key_and_gauges() {
     let parse = |changes: &[(&str, &str)]| {
         let text = changes.iter().fold(DISK.to_owned(), |text, (from, to)| {

@@ -31,6 +31,8 @@ pub(super) struct Held {
     pub process: usize,
     /// In the value: when that process started, in nanoseconds since boot.
     pub started: usize,
+    /// How many labels tell what the process belongs to.
+    pub labels: usize,
 }
 
 /// A metric of which each entry has a share.
@@ -93,7 +95,8 @@ impl Holdings {
         self.entries = count;
         gone.iter().try_for_each(|key| map.delete(key).map(drop))?;
         let labels = placed.iter().map(|it| (it.id, it.labels.to_vec()));
-        let labels: Vec<_> = labels.chain([(other, vec![OTHER.into()])]).collect();
+        let others = vec![OTHER.into(); self.layout.labels];
+        let labels: Vec<_> = labels.chain([(other, others)]).collect();
         let families = self.metrics.iter_mut().zip(&sums).map(|(metric, sums)| {
             metric.bound.begin();
             for (rank, (id, labels)) in labels.iter().enumerate() {

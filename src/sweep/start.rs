@@ -2,6 +2,7 @@
 
 mod held;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -23,7 +24,7 @@ use crate::config::{Filter, ModuleConfig};
 use crate::discover::discovery;
 use crate::kernel::layout::{LayoutError, MapLayout, Shape, layouts};
 use crate::kernel::{self, LoadError, Loader, MapError, MapHandle};
-use crate::module::{Discovery, Key, KeySource, Manifest, Map, MapKind, Metric, Module};
+use crate::module::{Discovery, Key, KeySource, Library, Manifest, Map, MapKind, Metric, Module};
 
 /// Why a module does not run at all.
 #[derive(Debug, Error)]
@@ -49,8 +50,9 @@ pub enum StartError {
 /// The two disagree, or the object cannot be read.
 pub fn verify(module: &Module, settings: &ModuleConfig) -> Result<(), StartError> {
     let layouts = layouts(&module.object)?;
+    let manifest = &*effective(&module.manifest, settings);
     let binder = Binder {
-        manifest: &module.manifest,
+        manifest,
         settings,
         layouts: &layouts,
         cpus: 1,
@@ -60,7 +62,7 @@ pub fn verify(module: &Module, settings: &ModuleConfig) -> Result<(), StartError
     let populations = binder.populations()?;
     binder.maps(&populations)?;
     binder.holdings(&populations)?;
-    let plan = plan(&module.manifest, settings, 1);
+    let plan = plan(manifest, settings, 1);
     Ok(kernel::verify(&module.object, &plan)?)
 }
 
@@ -75,7 +77,7 @@ pub fn start<'a>(
     settings: &ModuleConfig,
     loader: &mut Loader<'a>,
 ) -> Result<RunningModule, StartError> {
-    let manifest = &module.manifest;
+    let manifest = &*effective(&module.manifest, settings);
     let layouts = layouts(&module.object)?;
     let cpus = kernel::cpus::possible()?;
     let since = SystemTime::now();
@@ -152,14 +154,24 @@ pub fn start<'a>(
     Ok(running)
 }
 
-/// How the users of the module's libraries are called.
+/// How the users of the module's libraries are told apart and called.
 fn naming(manifest: &Manifest, settings: &ModuleConfig) -> Naming {
-    let mut options = manifest.libraries.iter();
-    let mut is_short = |name: &String| settings.is_on(name);
-    if options.any(|library| library.short_names.as_ref().is_some_and(&mut is_short)) {
-        Naming::Short
+    let is_on = |option: fn(&Library) -> &Option<String>| {
+        let mut libraries = manifest.libraries.iter();
+        libraries.any(|it| option(it).as_ref().is_some_and(|name| settings.is_on(name)))
+    };
+    Naming {
+        short_names: is_on(|library| &library.short_names),
+        per_process: is_on(|library| &library.per_process),
+    }
+}
+
+/// The manifest as it is under these settings: workloads that are processes have a label more.
+fn effective<'a>(manifest: &'a Manifest, settings: &ModuleConfig) -> Cow<'a, Manifest> {
+    if naming(manifest, settings).per_process {
+        Cow::Owned(manifest.clone().per_process())
     } else {
-        Naming::Path
+        Cow::Borrowed(manifest)
     }
 }
 

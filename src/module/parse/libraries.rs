@@ -2,9 +2,17 @@ use super::declared::Declared;
 use super::{Scope, names};
 use crate::discover::library::Pattern;
 use crate::document::{At, Fields, Table};
-use crate::module::model::{Attach, Functions, Library};
+use crate::module::describe::PID;
+use crate::module::model::{Attach, Functions, Library, Map, Metric};
 
-const KEYS: &[&str] = &["name", "files", "places", "functions", "short_names"];
+const KEYS: &[&str] = &[
+    "name",
+    "files",
+    "places",
+    "functions",
+    "short_names",
+    "per_process",
+];
 const FUNCTIONS_KEYS: &[&str] = &["symbols", "programs", "cookie"];
 
 /// Bytes in an attach cookie.
@@ -36,6 +44,30 @@ pub(super) fn check_targets(scope: &Scope<'_>, libraries: &Declared<Library>, at
                 libraries.refer(target, "library", scope.problems);
             }
         }
+    }
+}
+
+/// Notes labels that are called as that of process ids, which an option adds.
+pub(super) fn check_labels(
+    scope: &Scope<'_>,
+    libraries: &Declared<Library>,
+    metrics: &[Metric],
+    at: &Fields<'_>,
+) {
+    if libraries
+        .valid()
+        .all(|library| library.per_process.is_none())
+    {
+        return;
+    }
+    let keys = scope.maps.valid().flat_map(Map::keys);
+    let keys = keys.flat_map(|key| &key.labels);
+    let dimensions = metrics.iter().flat_map(|metric| &metric.labels);
+    let mut labels = keys.chain(dimensions.map(|label| &label.name));
+    if labels.any(|label| label == PID) {
+        let why = "per_process gives processes a label of that name";
+        let problem = format!("label {PID:?} must be renamed: {why}");
+        scope.problems.add(at.origin(), problem);
     }
 }
 
@@ -82,6 +114,7 @@ fn library(fields: &Fields<'_>, name: Option<At<'_, &str>>, scope: &Scope<'_>) -
         places,
         functions,
         short_names: scope.bool_option(fields, "short_names"),
+        per_process: scope.bool_option(fields, "per_process"),
     })
 }
 

@@ -112,6 +112,7 @@ fn read(table: &Table, builtin: bool, problems: &Problems) -> Option<Manifest> {
     options::check_names(&scope);
     options::check_used(table, &scope);
     let metrics = metrics::read(&fields, &scope);
+    libraries::check_labels(&scope, &libraries, &metrics, &fields);
     if !fields.has("metrics") {
         fields.require("metrics");
     }

@@ -143,7 +143,14 @@ pub(super) fn check_used(root: &Table, scope: &Scope<'_>) {
             let Value::Table(table) = &item.value else {
                 continue;
             };
-            let references = ["when", "per_cpu", "short_names", "size_option"].iter();
+            let references = [
+                "when",
+                "per_cpu",
+                "short_names",
+                "per_process",
+                "size_option",
+            ]
+            .iter();
             used.extend(references.filter_map(|key| match &table.get(key)?.value {
                 Value::String(name) => Some(name.as_str()),
                 _ => None,

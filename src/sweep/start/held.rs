@@ -37,6 +37,7 @@ impl Binder<'_> {
                     started: started
                         .ok_or_else(|| mismatch("its values have no u64 started"))?
                         .offset,
+                    labels: key.labels.len(),
                 },
                 metrics: metrics
                     .map(|metric| self.bind_held(metric, layout))
