@@ -14,6 +14,8 @@ mod collect;
 mod cuda;
 mod dma_fence;
 mod drivers;
+#[cfg(target_arch = "x86_64")]
+mod libraries;
 mod lifecycle;
 mod nvidia;
 mod options;

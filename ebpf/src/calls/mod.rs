@@ -9,6 +9,7 @@
 //! two programs, which are [`entry`] and [`exit`].
 
 mod call;
+pub mod copy;
 mod in_flight;
 mod lost;
 pub mod maps;
