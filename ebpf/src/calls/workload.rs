@@ -2,8 +2,8 @@
 
 use super::maps::ByWorkload;
 use super::{Api, Call, Maps, task};
-use crate::Histogram;
 use crate::observe::preemptible::{add, observe_nanoseconds};
+use crate::{Histogram, bounded};
 
 /// The workload of processes that user space has not told of.
 const OTHER: u32 = u32::MAX;
@@ -85,7 +85,7 @@ pub fn count<A: Maps>(call: Call, [bytes, direction]: [u64; 2], allocated: u64) 
         add(cell, 1);
     }
     if bytes != 0
-        && let Some(cell) = record.moved(direction as usize)
+        && let Some(cell) = record.moved(bounded::held(direction as usize))
     {
         add(cell, bytes);
     }

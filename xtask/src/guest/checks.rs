@@ -32,12 +32,18 @@ const MODULES: [&str; 4] = ["runqueue", "block_io", "tcp", "dma_fence"];
 const SCHEDULE: Duration = Duration::from_secs(3);
 
 /// A verifier that refuses a program on some old kernel is heard in full.
-const CONFIGURATION: &str = "[log]\nlevel = \"debug\"\n[modules.runqueue]\nper_cgroup = true\n";
+const CONFIGURATION: &str = r#"
+    log.level = "debug"
+    modules.runqueue.per_cgroup = true
+    modules.cudart.enabled = true
+    modules.hip.enabled = true
+    modules.nccl.enabled = true
+"#;
 
 /// A scenario on the running daemon.
 type Scenario = fn(&mut Client) -> Result<String>;
 
-const SCENARIOS: [(&str, Scenario); 20] = [
+const SCENARIOS: [(&str, Scenario); 21] = [
     ("runqueue", runqueue),
     ("runqueue-groups", runqueue_groups),
     ("block_io", block_io),
@@ -58,6 +64,7 @@ const SCENARIOS: [(&str, Scenario); 20] = [
     ("gpu_scheduler-crowd", gpu_scheduler_crowd),
     ("nvidia", nvidia),
     ("cuda", cuda),
+    ("libraries", libraries),
 ];
 
 pub fn run() -> Result<()> {
@@ -270,6 +277,10 @@ fn nvidia(client: &mut Client) -> Result<String> {
 
 fn cuda(client: &mut Client) -> Result<String> {
     scenario::cuda::calls(client, &Driver::at(Path::new(CUDA)))
+}
+
+fn libraries(client: &mut Client) -> Result<String> {
+    scenario::libraries::calls(client, Path::new(CUDA))
 }
 
 /// Whether the kernel's type information has a text.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use geophone_test_support::cuda::Driver;
+use geophone_test_support::stub::{Library, Stub};
 
 use crate::command::{output, text};
 use crate::vm::cpio::Archive;
@@ -60,7 +61,12 @@ pub fn pack(daemon: &Path, contents: &Contents<'_>, scratch: &Path) -> Result<Ve
     let directory = scratch.join("cuda");
     fs::create_dir_all(&directory)?;
     let driver = Driver::build_in(&directory)?;
-    for file in [driver.library(), driver.application()] {
+    let mut built = BTreeSet::from([driver.library(), driver.application()]);
+    for library in Library::ALL {
+        let stub = Stub::build_in(&directory, library)?;
+        built.extend([stub.library(), stub.caller()]);
+    }
+    for file in built {
         let name = file.file_name().context("a file without a name")?;
         archive.file(&format!("{CUDA}/{}", name.display()), &fs::read(&file)?);
     }

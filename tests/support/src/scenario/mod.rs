@@ -6,6 +6,7 @@ pub mod cuda;
 pub mod dma_fence;
 pub mod gpu_scheduler;
 pub mod nvidia;
+pub mod libraries;
 pub mod runqueue;
 pub mod softirq;
 pub mod tcp;

@@ -19,6 +19,17 @@ pub enum Library {
 }
 
 impl Library {
+    pub const ALL: [Self; 3] = [Self::Cudart, Self::Hip, Self::Nccl];
+
+    /// The module that watches it.
+    pub fn module(self) -> &'static str {
+        match self {
+            Self::Cudart => "cudart",
+            Self::Hip => "hip",
+            Self::Nccl => "nccl",
+        }
+    }
+
     /// Its file, its source's name and its source.
     fn source(self) -> [&'static str; 3] {
         match self {
@@ -29,17 +40,38 @@ impl Library {
     }
 }
 
-/// The library and the caller, compiled. Gone when dropped.
+/// The library and the caller, compiled.
 pub struct Stub {
-    directory: TempDir,
+    directory: PathBuf,
     file: &'static str,
+    /// Gone when dropped.
+    _own: Option<TempDir>,
 }
 
 impl Stub {
     pub fn build(library: Library) -> Result<Self> {
+        let own = TempDir::new()?;
+        let stub = Self::build_in(own.path(), library)?;
+        Ok(Self {
+            _own: Some(own),
+            ..stub
+        })
+    }
+
+    /// Where a directory holds them already.
+    pub fn at(directory: &Path, library: Library) -> Self {
+        let [file, ..] = library.source();
+        Self {
+            directory: directory.to_owned(),
+            file,
+            _own: None,
+        }
+    }
+
+    /// To be kept in a directory.
+    pub fn build_in(directory: &Path, library: Library) -> Result<Self> {
         let [file, name, source] = library.source();
-        let directory = TempDir::new()?;
-        let stub = Self { directory, file };
+        let stub = Self::at(directory, library);
         for (name, text) in [
             (name, source),
             ("memory.h", include_str!("memory.h")),
@@ -57,20 +89,27 @@ impl Stub {
             flags.push(&versions);
         }
         compile(&stub.path(name), &stub.path(file), &flags)?;
-        let caller = stub.path(Caller::COMMAND);
-        compile(&stub.path("caller.c"), &caller, &["-ldl"])?;
+        compile(&stub.path("caller.c"), &stub.caller(), &["-ldl"])?;
         Ok(stub)
     }
 
+    pub fn library(&self) -> PathBuf {
+        self.path(self.file)
+    }
+
+    pub fn caller(&self) -> PathBuf {
+        self.path(Caller::COMMAND)
+    }
+
     fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     /// Starts a process that has the library, and those before it.
     pub fn start(&self, before: &[&Path]) -> Result<Caller> {
-        let mut child = Command::new(self.path(Caller::COMMAND))
+        let mut child = Command::new(self.caller())
             .args(before)
-            .arg(self.path(self.file))
+            .arg(self.library())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
