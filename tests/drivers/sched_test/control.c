@@ -80,10 +80,11 @@ static ssize_t control_read(struct file *file, char __user *buffer, size_t size,
 		struct counts counts = ring_counts(&rings[index]);
 
 		length += scnprintf(text + length, sizeof(text) - length,
-				    "%s queued=%llu run=%llu done=%llu failed=%llu killed=%llu queue_ns=%llu run_ns=%llu\n",
+				    "%s queued=%llu run=%llu done=%llu failed=%llu told=%llu killed=%llu queue_ns=%llu run_ns=%llu\n",
 				    rings[index].name, counts.queued, counts.run,
-				    counts.done, counts.failed, counts.killed,
-				    counts.queue_ns, counts.run_ns);
+				    counts.done, counts.failed, counts.told,
+				    counts.killed, counts.queue_ns,
+				    counts.run_ns);
 	}
 	return simple_read_from_buffer(buffer, size, at, text, length);
 }

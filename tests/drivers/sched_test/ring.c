@@ -52,11 +52,13 @@ static void free_job(struct drm_sched_job *base)
 {
 	struct job *job = to_job(base);
 	struct ring *ring = job->ring;
+	int error = base->s_fence->finished.error;
 	unsigned long flags;
 
 	drm_sched_job_cleanup(base);
 	spin_lock_irqsave(&ring->lock, flags);
 	ring->counts.killed += job->work != NULL;
+	ring->counts.told += !job->work && error;
 	ring->left--;
 	wake_up_all(&ring->emptied);
 	spin_unlock_irqrestore(&ring->lock, flags);

@@ -8,12 +8,16 @@
 #include <linux/wait.h>
 #include <drm/gpu_scheduler.h>
 
-/* "done" has those that "failed" too. Each job ends up in "done" or in "killed". */
+/*
+ * "done" has those that "failed" too, of which the scheduler has "told" by the job's own
+ * fence; older ones do not. Each job ends up in "done" or in "killed".
+ */
 struct counts {
 	u64 queued;
 	u64 run;
 	u64 done;
 	u64 failed;
+	u64 told;
 	u64 killed;
 	u64 queue_ns;
 	u64 run_ns;

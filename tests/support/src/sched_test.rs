@@ -32,6 +32,9 @@ pub struct Counts {
     pub done: u64,
     /// Of those done, with an error.
     pub failed: u64,
+    /// Of those failed, with the error in the job's own fence, which is all that others see.
+    /// Older schedulers leave it out.
+    pub told: u64,
     /// Ended without having run.
     pub killed: u64,
     /// From push to begin, of those that have run.
@@ -124,6 +127,7 @@ fn parse(fields: &str) -> Result<Counts> {
             "run" => counts.run = value,
             "done" => counts.done = value,
             "failed" => counts.failed = value,
+            "told" => counts.told = value,
             "killed" => counts.killed = value,
             "queue_ns" => counts.queue_time = Duration::from_nanos(value),
             "run_ns" => counts.run_time = Duration::from_nanos(value),
@@ -139,12 +143,14 @@ mod tests {
 
     #[test]
     fn counts_are_read() -> Result<()> {
-        let counts = parse("queued=5 run=4 done=3 failed=2 killed=1 queue_ns=7 run_ns=1000")?;
+        let counts =
+            parse("queued=5 run=4 done=3 failed=2 told=2 killed=1 queue_ns=7 run_ns=1000")?;
         let expected = Counts {
             queued: 5,
             run: 4,
             done: 3,
             failed: 2,
+            told: 2,
             killed: 1,
             queue_time: Duration::from_nanos(7),
             run_time: Duration::from_micros(1),

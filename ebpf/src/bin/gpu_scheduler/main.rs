@@ -32,6 +32,8 @@ declare! {
     RUN_SEQNO: u64 = "record gpu_scheduler/drm_sched_job_run.fence_seqno";
     // As they were called, and told the fence's address, before they were declared stable.
     OLD_QUEUE_RING: u32 = "record gpu_scheduler/drm_sched_job.name";
+    // Once not a text in the record, but the address of one.
+    OLDEST_QUEUE_RING: u64 = "record gpu_scheduler/drm_sched_job.name";
     OLD_QUEUE_FENCE: u64 = "record gpu_scheduler/drm_sched_job.fence";
     OLD_RUN_FENCE: u64 = "record gpu_scheduler/drm_run_job.fence";
 }
@@ -62,6 +64,19 @@ pub fn job_queue_old(context: TracePointContext) -> u32 {
             fence,
             Ring::of(None, record::text(context, &OLD_QUEUE_RING)),
         )
+    };
+    job::queued(fence, ring);
+    0
+}
+
+#[tracepoint]
+pub fn job_queue_oldest(context: TracePointContext) -> u32 {
+    let context = context.as_ptr();
+    // SAFETY: as above.
+    let (fence, ring) = unsafe {
+        let fence = Fence::of::<Copied>(record::field(context, &OLD_QUEUE_FENCE));
+        let name = record::field(context, &OLDEST_QUEUE_RING) as *const u8;
+        (fence, Ring::of(None, name))
     };
     job::queued(fence, ring);
     0
