@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod argument;
+pub mod attention;
 pub mod bounded;
 pub mod calls;
 pub mod declare;

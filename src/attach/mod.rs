@@ -1,6 +1,7 @@
 //! Programs at functions of shared libraries: attached as files of them are found on the
 //! machine, detached when nobody uses them any more.
 
+mod attention;
 mod module;
 mod name;
 mod scans;
@@ -8,6 +9,7 @@ mod status;
 mod watcher;
 mod workload;
 
+pub use attention::Attention;
 pub use module::Attacher;
 pub use name::Naming;
 pub use scans::Scans;

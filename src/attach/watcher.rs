@@ -3,9 +3,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use tracing::debug;
+
+use super::attention::Attention;
 use super::module::Attacher;
 use super::scans::Scans;
 use crate::discover::library::{Event, Process, Scanner};
+use crate::kernel::Entries;
 
 /// How long an end waits for a scan that runs, and for the kernel to let go of the functions.
 const PATIENCE: Duration = Duration::from_millis(600);
@@ -39,6 +43,7 @@ impl Watcher {
     /// The system has no room for another thread.
     pub fn start(
         attachers: Vec<Attacher>,
+        attention: Attention,
         scans: Scans,
         news: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
@@ -50,7 +55,7 @@ impl Watcher {
         let thread = thread::Builder::new()
             .name("libraries".into())
             .spawn(move || {
-                watch(attachers, &scans, &own, &news);
+                watch(attachers, &attention, &scans, &own, &news);
                 own.change(|progress| progress.ended = true);
             })?;
         Ok(Self {
@@ -60,11 +65,25 @@ impl Watcher {
     }
 }
 
-fn watch(mut attachers: Vec<Attacher>, scans: &Scans, stop: &Stop, news: &dyn Fn()) {
+fn watch(
+    mut attachers: Vec<Attacher>,
+    attention: &Attention,
+    scans: &Scans,
+    stop: &Stop,
+    news: &dyn Fn(),
+) {
     let wanted = attachers.iter().flat_map(Attacher::wanted).collect();
     let mut scanner = Scanner::new(PathBuf::from("/"), wanted);
+    let mut entries = Entries::new();
     loop {
         let now = Instant::now();
+        let (called, result) = attention.take(&mut entries);
+        for process in called {
+            scanner.rescan(process);
+        }
+        if let Err(error) = result {
+            debug!(reason = %error, "processes to look at not read");
+        }
         let events = scanner.scan(now);
         scans.publish(scanner.counts());
         let mut is_news = !events.is_empty();

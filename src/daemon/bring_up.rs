@@ -6,7 +6,7 @@ use super::DaemonError;
 use super::announce::announce;
 use super::follow::Followed;
 use super::started::{Started, idle};
-use crate::attach::Attacher;
+use crate::attach::{Attacher, Attention};
 use crate::config::{Config, Enabled, Loaded, ModuleConfig};
 use crate::discover::{Drivers, LoadedDrivers};
 use crate::kernel::{KernelBtf, missing_capabilities, release_memory};
@@ -19,6 +19,8 @@ pub struct Modules {
     pub running: Vec<RunningModule>,
     /// Of those that attach to functions of libraries.
     pub attachers: Vec<Attacher>,
+    /// Whom their programs want looked at.
+    pub attention: Attention,
     /// Enabled ones that measure drivers, whether they run or not.
     pub followed: Vec<Followed>,
     /// Of every module of the catalogue, in its order.
@@ -99,6 +101,10 @@ fn start_all(config: &Config, catalogue: &Catalogue, drivers: &Drivers) -> Modul
     }
     let attachers = modules.running.iter_mut();
     modules.attachers = attachers.filter_map(|it| it.attacher.take()).collect();
+    for module in &mut modules.running {
+        let arrays = std::mem::take(&mut module.attention);
+        modules.attention.put(&module.report.name, arrays);
+    }
     modules
 }
 

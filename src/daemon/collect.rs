@@ -51,13 +51,19 @@ pub fn collect(
     let extra = extra(None, log, on, scans.clone());
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
-    let _watcher =
-        Watcher::start(modules.attachers, scans, sweeper.asker()).map_err(DaemonError::Runtime)?;
+    let _watcher = Watcher::start(
+        modules.attachers,
+        modules.attention.clone(),
+        scans,
+        sweeper.asker(),
+    )
+    .map_err(DaemonError::Runtime)?;
     let _follower = Follower::start(
         modules.followed,
         drivers,
         &loaded.config,
         sweeper.exchange(),
+        modules.attention,
     )
     .map_err(DaemonError::Runtime)?;
     if duration > Duration::from_secs(1) {

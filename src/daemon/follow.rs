@@ -10,6 +10,7 @@ use tracing::debug;
 use super::announce::announce;
 use super::bring_up::without_driver;
 use super::started::Started;
+use crate::attach::Attention;
 use crate::config::{Config, Enabled, ModuleConfig};
 use crate::discover::{DriverChange, Drivers, LoadedDrivers};
 use crate::kernel::release_memory;
@@ -49,7 +50,13 @@ struct Work {
     followed: Vec<Followed>,
     drivers: Drivers,
     btf: Option<PathBuf>,
+    swap: Swap,
+}
+
+/// Puts what was brought up where it is used.
+struct Swap {
     exchange: Exchange,
+    attention: Attention,
     /// Where the sweeps leave what they have done with.
     outbox: Sender<Message>,
 }
@@ -65,6 +72,7 @@ impl Follower {
         drivers: Drivers,
         config: &Config,
         exchange: Exchange,
+        attention: Attention,
     ) -> std::io::Result<Self> {
         let (outbox, inbox) = channel();
         let (ends, ended) = channel();
@@ -73,8 +81,11 @@ impl Follower {
             followed,
             drivers,
             btf: config.btf.clone(),
-            exchange,
-            outbox: outbox.clone(),
+            swap: Swap {
+                exchange,
+                attention,
+                outbox: outbox.clone(),
+            },
         };
         let thread = is_needed.then(|| {
             thread::Builder::new()
@@ -120,7 +131,7 @@ impl Work {
             followed.drivers = now;
             if followed.drivers.is_empty() {
                 let report = without_driver(&followed.module, &self.drivers);
-                replace(followed, report, None, &self.exchange, &self.outbox);
+                self.swap.replace(followed, report, None);
             } else {
                 to_start.push((index, change));
             }
@@ -138,7 +149,7 @@ impl Work {
                 continue;
             };
             if takes_over(change, &followed.report, &report) {
-                replace(followed, report, running, &self.exchange, &self.outbox);
+                self.swap.replace(followed, report, running);
             } else {
                 debug!(module = %report.name, "nothing gained by another driver");
             }
@@ -156,20 +167,23 @@ fn takes_over(change: DriverChange, old: &ModuleReport, new: &ModuleReport) -> b
     change == DriverChange::Lost || old.hooks().next().is_none() || gains()
 }
 
-fn replace(
-    followed: &mut Followed,
-    report: ModuleReport,
-    running: Option<RunningModule>,
-    exchange: &Exchange,
-    outbox: &Sender<Message>,
-) {
-    announce(&report, followed.settings.enabled == Enabled::Yes);
-    followed.report = report.clone();
-    let outbox = outbox.clone();
-    exchange.put(report, running, move |old| {
-        // If nobody listens any more, this is where it is dropped.
-        let _ = outbox.send(Message::Retired(old));
-    });
+impl Swap {
+    fn replace(
+        &self,
+        followed: &mut Followed,
+        report: ModuleReport,
+        mut running: Option<RunningModule>,
+    ) {
+        announce(&report, followed.settings.enabled == Enabled::Yes);
+        followed.report = report.clone();
+        let arrays = running.as_mut().map(|it| std::mem::take(&mut it.attention));
+        self.attention.put(&report.name, arrays.unwrap_or_default());
+        let outbox = self.outbox.clone();
+        self.exchange.put(report, running, move |old| {
+            // If nobody listens any more, this is where it is dropped.
+            let _ = outbox.send(Message::Retired(old));
+        });
+    }
 }
 
 impl Drop for Follower {

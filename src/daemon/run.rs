@@ -60,13 +60,19 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     };
     let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
         .map_err(DaemonError::Runtime)?;
-    let _watcher =
-        Watcher::start(modules.attachers, scans, sweeper.asker()).map_err(DaemonError::Runtime)?;
+    let _watcher = Watcher::start(
+        modules.attachers,
+        modules.attention.clone(),
+        scans,
+        sweeper.asker(),
+    )
+    .map_err(DaemonError::Runtime)?;
     let _follower = Follower::start(
         modules.followed,
         drivers,
         &loaded.config,
         sweeper.exchange(),
+        modules.attention,
     )
     .map_err(DaemonError::Runtime)?;
     for address in listeners.addresses() {

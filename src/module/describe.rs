@@ -95,6 +95,7 @@ impl Map {
             MapKind::Keyed(keys) | MapKind::Held { keys, .. } => keys,
             MapKind::Record
             | MapKind::Internal { .. }
+            | MapKind::Attention { .. }
             | MapKind::Members { .. }
             | MapKind::Names { .. }
             | MapKind::Tally { .. } => &[],
@@ -123,6 +124,7 @@ impl Map {
                 .iter()
                 .fold(1, |product: u64, key| product.saturating_mul(key.entries())),
             MapKind::Internal { max_entries, .. }
+            | MapKind::Attention { max_entries }
             | MapKind::Held { max_entries, .. }
             | MapKind::Members { max_entries, .. }
             | MapKind::Names { max_entries, .. }

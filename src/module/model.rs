@@ -128,6 +128,8 @@ pub enum MapKind {
         /// As of [`MapKind::Internal`].
         size_option: Option<String>,
     },
+    /// Ids of processes that the programs want looked at: never exported.
+    Attention { max_entries: u32 },
     /// The program's own working state: never exported.
     Internal {
         max_entries: u32,

@@ -53,7 +53,9 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
     }
     match &map.kind {
         MapKind::Record => 1,
-        MapKind::Members { max_entries, .. } | MapKind::Names { max_entries, .. } => *max_entries,
+        MapKind::Attention { max_entries }
+        | MapKind::Members { max_entries, .. }
+        | MapKind::Names { max_entries, .. } => *max_entries,
         MapKind::Internal {
             max_entries,
             size_option,

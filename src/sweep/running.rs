@@ -17,7 +17,7 @@ use crate::introspect::{
     DISCOVERY_ERRORS, FOLDED, Families, PROGRAM_ATTACHED, PROGRAM_MISSED, PROGRAM_RUN_SECONDS,
     PROGRAM_RUNS,
 };
-use crate::kernel::{Attached, Entry, MapError, Module, Program};
+use crate::kernel::{Attached, Entry, MapError, MapHandle, Module, Program};
 use crate::snapshot::Family;
 
 /// A loaded module and how its maps become families.
@@ -39,6 +39,8 @@ pub struct RunningModule {
     pub(super) status: Status,
     /// Attaches them, elsewhere.
     pub attacher: Option<Attacher>,
+    /// Arrays of processes that the programs want looked at.
+    pub attention: Vec<MapHandle>,
 }
 
 /// A map that metrics are read from.

@@ -126,6 +126,10 @@ pub fn start<'a>(
             binder.status.clone(),
         )
     });
+    let attention = manifest.maps.iter();
+    let attention = attention.filter(|map| matches!(map.kind, MapKind::Attention { .. }));
+    let attention = attention.filter_map(|map| loaded.maps.get(&map.name)?.again().ok());
+    let attention = attention.collect();
     maps.retain(|map| !map.metrics.is_empty());
     let unwanted = manifest.maps.iter();
     let unwanted = unwanted.filter(|map| !settings.wants(map.when.as_deref()));
@@ -148,6 +152,7 @@ pub fn start<'a>(
         complaint: String::new(),
         status: binder.status.clone(),
         attacher,
+        attention,
     };
     // The first sweep shall tell what there is, too.
     running.tally(&mut Buffers::default());

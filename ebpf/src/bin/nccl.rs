@@ -20,7 +20,7 @@ enum Collectives {}
 
 geophone_ebpf::call_maps!(
     Collectives: [18, 11, 0, 8],
-    NCCL_PROCESSES, NCCL_IN_FLIGHT, NCCL_LOST, NCCL_CALLS, NCCL_ERRORS, NCCL_TIMED
+    NCCL_PROCESSES, NCCL_STRANGERS, NCCL_IN_FLIGHT, NCCL_LOST, NCCL_CALLS, NCCL_ERRORS, NCCL_TIMED
 );
 
 impl Api for Collectives {

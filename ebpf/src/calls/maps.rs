@@ -3,6 +3,8 @@
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{HashMap, PerCpuArray, PerCpuHashMap};
 
+use crate::attention::Attention;
+
 pub use super::in_flight::{InFlight, Thread};
 pub use super::lost::Lost;
 pub use super::memory::{Allocation, Held};
@@ -45,6 +47,8 @@ pub trait Maps: 'static {
     fn process_start() -> u64;
 
     fn processes() -> &'static Processes;
+    /// Where processes go that are not there.
+    fn strangers() -> &'static Attention;
     fn in_flight() -> &'static CallsInFlight;
     /// None where nothing is allocated.
     fn allocations() -> Option<&'static Allocations>;
@@ -54,19 +58,22 @@ pub trait Maps: 'static {
     fn timed() -> &'static ByWorkload<TimedKey, Timed>;
 }
 
-/// Declares the maps of an [`Api`](super::Api), in this order: processes, calls in flight, what
+/// Declares the maps of an [`Api`](super::Api), in this order: processes, strangers, calls in flight, what
 /// is lost, calls, errors, timed calls, and allocations where there are any. The numbers are
 /// those of the labels' values in the manifest: operations, directions, kinds of memory, errors.
 #[macro_export]
 macro_rules! call_maps {
     (
         $api:ident: [$operations:literal, $directions:literal, $kinds:literal, $errors:literal],
-        $processes:ident, $in_flight:ident, $lost:ident, $calls:ident, $errors_map:ident,
+        $processes:ident, $strangers:ident, $in_flight:ident, $lost:ident, $calls:ident, $errors_map:ident,
         $timed:ident $(, $allocations:ident)?
     ) => {
         #[::aya_ebpf::macros::btf_map]
         static $processes: $crate::calls::maps::Processes =
             $crate::calls::maps::Processes::new();
+
+        #[::aya_ebpf::macros::btf_map]
+        static $strangers: $crate::attention::Attention = $crate::attention::Attention::new();
 
         #[::aya_ebpf::macros::btf_map]
         static $in_flight: $crate::calls::maps::CallsInFlight =
@@ -129,6 +136,11 @@ macro_rules! call_maps {
             #[inline(always)]
             fn processes() -> &'static $crate::calls::maps::Processes {
                 &$processes
+            }
+
+            #[inline(always)]
+            fn strangers() -> &'static $crate::attention::Attention {
+                &$strangers
             }
 
             #[inline(always)]

@@ -2,6 +2,7 @@
 
 use super::maps::ByWorkload;
 use super::{Api, Call, Maps, task};
+use crate::attention;
 use crate::observe::preemptible::{add, observe_nanoseconds};
 use crate::{Histogram, bounded};
 
@@ -125,9 +126,13 @@ fn own<A: Maps, K, V>(
     key: impl Fn(u32) -> K,
 ) -> Option<&'static mut V> {
     // SAFETY: a number, copied at once.
-    let workload = unsafe { A::processes().get(task::process()) }
-        .copied()
-        .unwrap_or(OTHER);
+    let workload = match unsafe { A::processes().get(task::process()) } {
+        Some(workload) => *workload,
+        None => {
+            attention::call(A::strangers(), task::process());
+            OTHER
+        }
+    };
     let record = map
         .get_ptr_mut(key(workload))
         .or_else(|| map.get_ptr_mut(key(OTHER)));

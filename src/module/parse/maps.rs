@@ -13,6 +13,7 @@ const KEYS: &[&str] = &[
     "names",
     "candidates",
     "tally",
+    "attention",
     "max_entries",
     "size_option",
 ];
@@ -75,6 +76,9 @@ fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
     if fields.has("tally") {
         return tally(fields, scope);
     }
+    if fields.boolean("attention").is_some_and(|at| at.value) {
+        return attention(fields, scope);
+    }
     if fields.boolean("held").is_some_and(|at| at.value) {
         return held(fields, scope);
     }
@@ -133,6 +137,19 @@ fn tally(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
             labels: labels?,
             max_entries,
         }),
+        _ => None,
+    }
+}
+
+fn attention(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
+    if fields.has("keys") {
+        scope.problems.add(
+            fields.origin(),
+            "a map of processes to look at has no keys: it is an array",
+        );
+    }
+    match internal_kind(fields, scope)? {
+        MapKind::Internal { max_entries, .. } => Some(MapKind::Attention { max_entries }),
         _ => None,
     }
 }

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use geophone_test_support::control_group::Group;
 use geophone_test_support::exposition::Exposition;
 use geophone_test_support::stub::{Caller, Library, Stub};
@@ -64,6 +66,38 @@ fn processes_of_a_group_are_told_apart_if_asked() {
     let whose = [group.label(), &ids[0]];
     assert_eq!(of(&page, CALLS, whose, LAUNCHES), Some(30.0));
     assert_eq!(of(&page, HELD, whose, DEVICE), Some(0.0));
+}
+
+/// Old ones are looked at once a minute.
+#[test]
+fn an_old_process_is_known_soon_after_its_first_call() {
+    const OLD: Duration = Duration::from_secs(11);
+    const SOON: Duration = Duration::from_secs(5);
+    let Some(_turn) = turn() else { return };
+    let started = Instant::now();
+    let stub = Stub::build(Library::Cudart).unwrap();
+    let mut late = stub.start_with(&[]).unwrap();
+    wait::until("a process to be old", 2 * OLD, || {
+        Ok((started.elapsed() > OLD).then_some(()))
+    })
+    .unwrap();
+    let configuration = "[modules.cudart]\nper_process = true\n";
+    let options = geophone(&["cudart"]).configuration(configuration);
+    let daemon = options.start().unwrap();
+    let mut client = daemon.client().unwrap();
+    let mut until_known = |caller: &Caller, limit| {
+        let id = caller.id().to_string();
+        wait::until("series of the process", limit, || {
+            let page = client.metrics()?;
+            Ok(page.sum(CALLS, &[("pid", &id)]).map(drop))
+        })
+    };
+    let first = stub.start(&[]).unwrap();
+    until_known(&first, PATIENCE).unwrap();
+
+    late.open(&stub.library()).unwrap();
+    late.call("cudaDeviceSynchronize", 1, &[]).unwrap();
+    until_known(&late, SOON).unwrap();
 }
 
 #[test]

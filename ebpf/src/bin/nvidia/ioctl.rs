@@ -2,6 +2,8 @@
 
 use aya_ebpf::btf_maps::PerCpuArray;
 use aya_ebpf::macros::btf_map;
+use geophone_ebpf::attention::{self, Attention};
+use geophone_ebpf::calls::task;
 use geophone_ebpf::observe::add;
 
 /// As many as the manifest names.
@@ -35,6 +37,10 @@ static NVIDIA_IOCTLS: PerCpuArray<Ioctls, 1> = PerCpuArray::new();
 #[btf_map]
 static NVIDIA_OPENS: PerCpuArray<Opens, 1> = PerCpuArray::new();
 
+/// Who opens the driver's devices is going to use its libraries, if it has not begun.
+#[btf_map]
+static NVIDIA_OPENERS: Attention = Attention::new();
+
 #[inline(always)]
 pub fn called(command: u32) {
     let Some(record) = NVIDIA_IOCTLS.get_ptr_mut(0) else {
@@ -48,6 +54,7 @@ pub fn called(command: u32) {
 
 #[inline(always)]
 pub fn opened() {
+    attention::call(&NVIDIA_OPENERS, task::process());
     if let Some(record) = NVIDIA_OPENS.get_ptr_mut(0) {
         // SAFETY: as above.
         add(unsafe { &mut (*record).opens }, 1);

@@ -107,9 +107,14 @@ impl Stub {
 
     /// Starts a process that has the library, and those before it.
     pub fn start(&self, before: &[&Path]) -> Result<Caller> {
+        let library = self.library();
+        self.start_with(&[before, &[&library]].concat())
+    }
+
+    /// Starts a process that has these libraries.
+    pub fn start_with(&self, libraries: &[&Path]) -> Result<Caller> {
         let mut child = Command::new(self.caller())
-            .args(before)
-            .arg(self.library())
+            .args(libraries)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -153,13 +158,23 @@ impl Caller {
             write!(self.told, " {argument}")?;
         }
         writeln!(self.told)?;
+        self.answer(function)
+    }
+
+    /// Opens a library.
+    pub fn open(&mut self, library: &Path) -> Result<()> {
+        writeln!(self.told, "OPEN {}", library.display())?;
+        self.answer("OPEN").map(drop)
+    }
+
+    fn answer(&mut self, told: &str) -> Result<i64> {
         self.told.flush()?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
         let answer = answer.trim();
         answer
             .parse()
-            .with_context(|| format!("{function}: the caller said {answer:?}"))
+            .with_context(|| format!("{told}: the caller said {answer:?}"))
     }
 }
 
