@@ -172,7 +172,12 @@ enum Plan<'a> {
 
 fn plan<'a>(config: &'a Config, drivers: &Drivers, module: &Module) -> Plan<'a> {
     let Some(settings) = settings(config, module) else {
-        let reason = "disabled by the configuration".to_owned();
+        let name = &module.manifest.name;
+        let reason = if module.manifest.on_by_default {
+            "disabled by the configuration".to_owned()
+        } else {
+            format!("off unless switched on: --module.{name}, or enabled in [modules.{name}]")
+        };
         return Plan::Leave(idle(module, ModuleState::Disabled, reason));
     };
     let names = &module.manifest.drivers;

@@ -252,7 +252,7 @@ fn a_thread_that_ends_within_a_call_disturbs_no_other() {
 }
 
 #[test]
-fn workloads_are_called_by_their_container_if_asked() {
+fn workloads_are_called_by_their_container_or_by_their_whole_path() {
     let Some(_turn) = turn() else { return };
     let id = "4a1b2c3d4e5f".repeat(6);
     let group = Group::named(&format!("docker-{}.scope", &id[..64])).unwrap();
@@ -260,11 +260,8 @@ fn workloads_are_called_by_their_container_if_asked() {
     let application = driver.start().unwrap();
     group.take(application.id()).unwrap();
     for (configuration, name) in [
-        ("", group.label()),
-        (
-            "[modules.cuda]\nshort_names = true\n",
-            "docker-4a1b2c3d4e5f",
-        ),
+        ("", "docker-4a1b2c3d4e5f"),
+        ("[modules.cuda]\nshort_names = false\n", group.label()),
     ] {
         let options = geophone(&["cuda"]).configuration(configuration);
         let daemon = options.start().unwrap();

@@ -28,7 +28,7 @@ fn processes_of_a_group_are_told_apart_if_asked() {
     let Some(_turn) = turn() else { return };
     let group = Group::named("geophone-test-processes").unwrap();
     let stub = Stub::build(Library::Cudart).unwrap();
-    let configuration = "[modules.cudart]\nper_process = true\n";
+    let configuration = "[modules.cudart]\nper_process = true\nshort_names = false\n";
     let options = geophone(&["cudart"]).configuration(configuration);
     let daemon = options.start().unwrap();
     let mut client = daemon.client().unwrap();
