@@ -1,4 +1,4 @@
-"""Geophone under test: started with the module `cuda` alone, scraped as Prometheus would."""
+"""Geophone under test: with what measures NVIDIA's GPUs alone, scraped as Prometheus would."""
 
 import re
 import subprocess
@@ -8,6 +8,7 @@ import urllib.request
 
 ADDRESS = "127.0.0.1:10437"
 PATIENCE = 30
+MODULES = ["cuda", "nvidia", "nvidia_uvm"]
 SAMPLE = re.compile(r'^([a-z_:]+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
@@ -29,7 +30,7 @@ class Daemon:
                 "--config.file",
                 self.configuration.name,
                 "--module.disable-defaults",
-                "--module.cuda",
+                *(f"--module.{module}" for module in MODULES),
                 f"--web.listen-address={ADDRESS}",
             ],
             stdout=self.log,
@@ -59,6 +60,17 @@ class Daemon:
     def sum(self, name, **labels):
         """The sum over the series of a metric that have these labels; 0 if there is none."""
         return sum_of(self.page(), name, labels)
+
+    def has(self, name):
+        """Whether a metric has any series."""
+        return any(sample[1] == name for sample in map(SAMPLE.match, self.page().splitlines()) if sample)
+
+    def hooks(self, module):
+        """The programs of a module, and where they are; nowhere for one that is not attached."""
+        samples = map(SAMPLE.match, self.page().splitlines())
+        samples = (it for it in samples if it and it[1] == "geophone_program_attached")
+        labels = (dict(LABEL.findall(it[2])) for it in samples)
+        return [(it["program"], it["hook"]) for it in labels if it["module"] == module]
 
     def gains(self, workload, *wanted):
         """What metrics gain while `workload` runs, each given as (name, labels)."""

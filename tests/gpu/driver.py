@@ -25,6 +25,9 @@ OUT_OF_MEMORY = 2
 ILLEGAL_ADDRESS = 700
 WAIT = 0.05
 WAITS = 20
+# Of managed memory, and how often the GPU and the host write it in turns.
+MANAGED = 64 << 20
+ROUNDS = 5
 
 # Kernels that do nothing, wait for a number of nanoseconds, and write where nothing is.
 PTX = b"""
@@ -123,6 +126,16 @@ def allocations(gpu, count):
     return {}
 
 
+def managed(gpu, rounds):
+    pointer, attach_global = ctypes.c_void_p(), 1
+    gpu.call("cuMemAllocManaged", ctypes.byref(pointer), ctypes.c_size_t(MANAGED), attach_global)
+    for value in range(rounds):
+        ctypes.memset(pointer, value, MANAGED)
+        gpu.call("cuMemsetD8_v2", pointer, value, ctypes.c_size_t(MANAGED))
+        gpu.call("cuCtxSynchronize")
+    return {}
+
+
 def fault(gpu, _):
     gpu.launch(gpu.kernel(b"wrong"))
     return {"error": gpu.tried("cuCtxSynchronize")}
@@ -150,6 +163,7 @@ WORK = {
     "too_much": too_much,
     "waits": waits,
     "allocations": allocations,
+    "managed": managed,
     "fault": fault,
     "pointers": pointers,
 }

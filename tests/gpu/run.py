@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the module `cuda` against what is known to happen on a machine with an NVIDIA GPU.
+"""Holds `cuda`, `nvidia` and `nvidia_uvm` against what is known to happen on a machine with an NVIDIA GPU.
 
 Run it as root, with nothing else on the GPU:  tests/gpu/run.py [path of geophone]
 Needs Python 3.9 and the driver; what needs PyTorch is skipped where that is missing.
@@ -14,6 +14,7 @@ import census
 import daemon
 import driver
 import frameworks
+import kernel
 
 BINARY = Path(__file__).resolve().parents[2] / "target/release/geophone"
 
@@ -26,7 +27,8 @@ def main():
     census.report(library)
     failed = 0
     # What provokes a fault comes last.
-    for check in [*driver.CHECKS, *frameworks.CHECKS, driver.check_fault]:
+    last = [driver.check_fault, kernel.check_xid]
+    for check in [*driver.CHECKS, *frameworks.CHECKS, *kernel.CHECKS, *last]:
         # One daemon each: what one check leaves behind is none of the next one's.
         with daemon.Daemon(binary) as geophone:
             for outcome in check(geophone):
