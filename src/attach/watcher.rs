@@ -14,6 +14,9 @@ use crate::kernel::Entries;
 /// How long an end waits for a scan that runs, and for the kernel to let go of the functions.
 const PATIENCE: Duration = Duration::from_millis(600);
 
+/// How often to see whom the programs want looked at.
+const ATTENTION: Duration = Duration::from_secs(1);
+
 /// Looks for libraries on a thread of its own, and attaches the modules to them.
 pub struct Watcher {
     stop: Arc<Stop>,
@@ -105,7 +108,9 @@ fn watch(
         if is_news {
             news();
         }
-        let pause = scanner.due(now).saturating_duration_since(Instant::now());
+        // A pass may be far away on a machine with many processes.
+        let next = scanner.due(now).min(now + ATTENTION);
+        let pause = next.saturating_duration_since(Instant::now());
         if stop.waited(pause, |progress| progress.stopping) {
             return;
         }

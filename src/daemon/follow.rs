@@ -214,6 +214,7 @@ mod tests {
             reason: String::new(),
             passed_over: Vec::new(),
             fell_back: false,
+            optional: false,
         };
         let mut report = ModuleReport::idle("gpu", "", ModuleState::Active, String::new());
         report.programs = hooks.iter().map(program).collect();

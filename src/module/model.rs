@@ -55,6 +55,8 @@ pub struct Program {
     pub name: String,
     /// The option that must be true for it to be loaded.
     pub when: Option<String>,
+    /// Whether the module lacks nothing where the kernel does not offer what it needs.
+    pub optional: bool,
     /// In order of preference: the first that loads and attaches wins. Never empty.
     pub alternatives: Vec<Alternative>,
 }

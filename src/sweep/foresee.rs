@@ -43,5 +43,6 @@ fn program(foreseen: Foreseen) -> ProgramReport {
         reason,
         passed_over: Vec::new(),
         fell_back: false,
+        optional: false,
     }
 }

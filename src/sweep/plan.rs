@@ -27,6 +27,7 @@ pub(super) fn plan(manifest: &Manifest, settings: &ModuleConfig, cpus: usize) ->
         programs: wanted
             .map(|program| ProgramPlan {
                 name: program.name.clone(),
+                optional: program.optional,
                 alternatives: program.alternatives.clone(),
             })
             .collect(),

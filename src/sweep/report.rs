@@ -34,6 +34,9 @@ pub struct ProgramReport {
     /// Whether one of those should have worked.
     #[serde(skip)]
     pub fell_back: bool,
+    /// Whether the module lacks nothing while it is unsupported.
+    #[serde(skip)]
+    pub optional: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -121,16 +124,15 @@ impl ModuleReport {
     pub fn of(name: &str, summary: &str, programs: &[Program], libraries: &Status) -> Self {
         let report = |program| ProgramReport::of(program, libraries);
         let programs: Vec<ProgramReport> = programs.iter().map(report).collect();
-        let count = |state| {
-            programs
-                .iter()
-                .filter(|program| program.state == state)
-                .count()
-        };
+        let is_needed = |it: &&ProgramReport| !it.optional || it.state != "unsupported";
+        let needed = || programs.iter().filter(is_needed);
+        let count = |state| needed().filter(|program| program.state == state).count();
         let state = match (count("attached"), count("waiting"), count("failed")) {
-            (all, _, _) if all == programs.len() => ModuleState::Active,
-            (attached, waiting, _) if attached + waiting == programs.len() => ModuleState::Waiting,
-            (0, 0, 0) => ModuleState::Unsupported,
+            (0, 0, 0) if !programs.is_empty() => ModuleState::Unsupported,
+            (all, _, _) if all == needed().count() => ModuleState::Active,
+            (attached, waiting, _) if attached + waiting == needed().count() => {
+                ModuleState::Waiting
+            }
             (0, 0, _) => ModuleState::Failed,
             _ => ModuleState::Degraded,
         };
@@ -191,6 +193,7 @@ impl ProgramReport {
                 .map(ToString::to_string)
                 .collect(),
             fell_back: program.passed_over.iter().any(|each| !each.unsupported),
+            optional: program.optional,
         }
     }
 }

@@ -42,6 +42,13 @@ pub trait Api: Maps {
     /// Whether some of the functions allocate or free.
     const ALLOCATES: bool = true;
 
+    /// Whether a call is counted when it is made, and not when it returns. Of one that is timed
+    /// nevertheless only what it calls in turn is left out.
+    #[inline(always)]
+    fn is_counted_at_entry(call: Call) -> bool {
+        call.operation() < Self::FIRST_TIMED
+    }
+
     /// How much a call was asked for.
     #[inline(always)]
     fn bytes(call: Call, context: &ProbeContext) -> u64 {
@@ -66,8 +73,10 @@ pub fn entry<A: Api>(context: &ProbeContext) -> u32 {
         return 0;
     }
     let bytes = A::bytes(call, context);
-    if !call.is_timed() {
+    if A::is_counted_at_entry(call) {
         workload::count::<A>(call, [bytes, A::direction(call, context)], 0);
+    }
+    if !call.is_timed() {
         return 0;
     }
     let memory = call.memory();
@@ -88,7 +97,9 @@ pub fn exit<A: Api>(context: &RetProbeContext) -> u32 {
     stack::of_its_own(A::schema() > FINEST);
     // SAFETY: the program's own context.
     let call = unsafe { Call::of(context.as_ptr()) };
-    if let Some((duration, entered)) = in_flight::end::<A>(context, call) {
+    if let Some((duration, entered)) = in_flight::end::<A>(context, call)
+        && !A::is_counted_at_entry(call)
+    {
         // SAFETY: as above. An enumeration, in the lower half.
         let code = unsafe { returned(context.as_ptr()) } as u32;
         let error = if code == A::PENDING { 0 } else { code };

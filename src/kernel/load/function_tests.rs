@@ -20,6 +20,7 @@ fn counted(without_cookies: bool) -> (Vec<u64>, usize) {
         map_entries: vec![(COUNTS.to_owned(), 1)],
         programs: vec![ProgramPlan {
             name: "entry".to_owned(),
+            optional: false,
             alternatives: vec![Alternative {
                 function: "cuda_entry".to_owned(),
                 attach: Attach::Uprobe,

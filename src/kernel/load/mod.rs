@@ -55,6 +55,8 @@ pub struct Module {
 #[derive(Debug)]
 pub struct Program {
     pub name: String,
+    /// As planned.
+    pub optional: bool,
     pub state: ProgramState,
     /// Better alternatives than the one that is attached, and why they are not.
     pub passed_over: Vec<PassedOver>,
@@ -175,6 +177,7 @@ impl<'a> Loader<'a> {
                     let state = ProgramState::Attached(attached);
                     return Program {
                         name,
+                        optional: plan.optional,
                         state,
                         passed_over,
                     };
@@ -189,6 +192,7 @@ impl<'a> Loader<'a> {
         }
         Program {
             name,
+            optional: plan.optional,
             state: not_attached(&passed_over),
             passed_over: Vec::new(),
         }

@@ -20,6 +20,8 @@ pub struct Plan {
 pub struct ProgramPlan {
     /// The name that users see.
     pub name: String,
+    /// Whether nothing is lacking where the kernel does not offer what it needs.
+    pub optional: bool,
     /// Best first: the first that loads and attaches is taken.
     pub alternatives: Vec<Alternative>,
 }

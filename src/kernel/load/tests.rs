@@ -19,6 +19,7 @@ fn alternative(function: &str, attach: Attach, target: &str) -> Alternative {
 fn plan(alternatives: &[Alternative]) -> Plan {
     let program = ProgramPlan {
         name: "program".to_owned(),
+        optional: false,
         alternatives: alternatives.to_vec(),
     };
     Plan {
@@ -180,6 +181,7 @@ fn a_missing_fact_costs_only_the_program_that_needs_it() {
         .finish();
     let program = |function: &str| ProgramPlan {
         name: function.to_owned(),
+        optional: false,
         alternatives: vec![alternative(function, Attach::TpBtf, "sched_switch")],
     };
     let plan = Plan {

@@ -3,7 +3,7 @@ use super::{Scope, names};
 use crate::document::{At, Fields, Problems, Table};
 use crate::module::model::{Alternative, Attach, Program};
 
-const KEYS: &[&str] = &["name", "when", "alternatives"];
+const KEYS: &[&str] = &["name", "when", "optional", "alternatives"];
 const ALTERNATIVE_KEYS: &[&str] = &["function", "attach", "target"];
 
 /// Reads `[[programs]]`.
@@ -24,6 +24,7 @@ pub(super) fn read(fields: &Fields<'_>, scope: &Scope<'_>) -> Declared<Program> 
 fn program(fields: &Fields<'_>, name: Option<At<'_, &str>>, scope: &Scope<'_>) -> Option<Program> {
     let name = name.and_then(|at| names::snake_case(at, "program", scope.problems));
     let when = scope.bool_option(fields, "when");
+    let optional = fields.boolean("optional").is_some_and(|at| at.value);
     fields.require("alternatives");
     let tables = fields.tables("alternatives");
     let alternatives: Vec<_> = tables
@@ -50,6 +51,7 @@ fn program(fields: &Fields<'_>, name: Option<At<'_, &str>>, scope: &Scope<'_>) -
     (alternatives.len() == tables.len() && !alternatives.is_empty()).then_some(Program {
         name: name?.value.to_owned(),
         when,
+        optional,
         alternatives,
     })
 }

@@ -23,6 +23,8 @@ fn calls_of_versioned_and_mangled_functions_are_what_was_called() {
         // hipMemcpyDeviceToDeviceNoCU
         ("hipMemcpyAsync", 1, &[1, 2, 100, 1024], 0),
         ("hipMemcpyPeerAsync", 3, &[1, 0, 2, 1, 1000], 0),
+        // As of every asynchronous copy, what becomes of it is not seen.
+        ("hipMemcpyPeerAsync", 5, &[0xbad, 0, 2, 1, 1000], 1),
         ("hipMemcpyHtoD", 5, &[1, 2, 4096], 0),
         ("hipMemcpyHtoD", 2, &[0xbad, 2, 4096], 1),
         ("hipMemcpy_spt", 6, &[1, 2, 64, 0], 0),
@@ -42,7 +44,7 @@ fn calls_of_versioned_and_mangled_functions_are_what_was_called() {
 
     let expected = [
         ("calls_total", "operation", "kernel_launch", 127),
-        ("calls_total", "operation", "memory_copy_async", 6),
+        ("calls_total", "operation", "memory_copy_async", 11),
         ("calls_total", "operation", "memory_copy", 13),
         ("calls_total", "operation", "memory_set", 7),
         ("calls_total", "operation", "stream_synchronize", 9),
@@ -53,7 +55,7 @@ fn calls_of_versioned_and_mangled_functions_are_what_was_called() {
         ("bytes_total", "direction", "device_to_host", 20),
         ("bytes_total", "direction", "device_to_device", 100),
         ("bytes_total", "direction", "unknown", 0),
-        ("bytes_total", "direction", "peer", 3000),
+        ("bytes_total", "direction", "peer", 8000),
         ("bytes_total", "direction", "set", 700),
         ("errors_total", "error", "invalid_value", 2),
         ("errors_total", "error", "out_of_memory", 4),

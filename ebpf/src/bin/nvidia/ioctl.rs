@@ -3,11 +3,16 @@
 use aya_ebpf::btf_maps::PerCpuArray;
 use aya_ebpf::macros::btf_map;
 use geophone_ebpf::attention::{self, Attention};
+use geophone_ebpf::bounded;
 use geophone_ebpf::calls::task;
 use geophone_ebpf::observe::add;
 
 /// As many as the manifest names.
+const DEVICES: usize = 2;
 const COMMANDS: usize = 10;
+
+/// `/dev/nvidiactl`, which is for all GPUs; the minors below 248 are one each.
+const CONTROL_MINOR: u32 = 255;
 
 /// Positions in the label `command`.
 const CONTROL: usize = 0;
@@ -23,7 +28,7 @@ const OTHER: usize = 9;
 
 #[repr(C)]
 pub struct Ioctls {
-    ioctls: [u64; COMMANDS],
+    ioctls: [u64; DEVICES * COMMANDS],
 }
 
 #[repr(C)]
@@ -42,12 +47,14 @@ static NVIDIA_OPENS: PerCpuArray<Opens, 1> = PerCpuArray::new();
 static NVIDIA_OPENERS: Attention = Attention::new();
 
 #[inline(always)]
-pub fn called(command: u32) {
+pub fn called(minor: u32, command: u32) {
     let Some(record) = NVIDIA_IOCTLS.get_ptr_mut(0) else {
         return;
     };
+    let device = usize::from(minor == CONTROL_MINOR);
+    let place = bounded::sum(device * COMMANDS, class(command));
     // SAFETY: this CPU's own record.
-    if let Some(cell) = unsafe { (*record).ioctls.get_mut(class(command)) } {
+    if let Some(cell) = unsafe { (*record).ioctls.get_mut(place) } {
         add(cell, 1);
     }
 }

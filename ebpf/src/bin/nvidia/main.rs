@@ -31,6 +31,10 @@ declare! {
 
 /// Of `/dev/nvidia0` and the like (Documentation/admin-guide/devices.txt).
 const MAJOR: u32 = 195;
+/// `dev_t` is major << 20 | minor (include/linux/kdev_t.h).
+const MINORS: u32 = (1 << 20) - 1;
+/// `/dev/nvidia-modeset`
+const MODESET: u32 = 254;
 
 #[tracepoint]
 pub fn xid(context: TracePointContext) -> u32 {
@@ -76,8 +80,15 @@ pub fn xid_logged(context: RawTracePointContext) -> i32 {
 /// before 545 `nvidia_frontend_unlocked_ioctl`.
 #[kprobe]
 pub fn ioctl(context: ProbeContext) -> u32 {
-    // SAFETY: the program's own context.
-    ioctl::called(unsafe { function_argument(context.as_ptr(), 1) } as u32);
+    let context = context.as_ptr();
+    // SAFETY: the program's own context; the first argument is an open file.
+    let (device, command) = unsafe {
+        let file = function_argument(context, 0) as *const u8;
+        let inode = Copied::read(&INODE, file) as *const u8;
+        let device = Copied::read(&DEVICE, inode);
+        (device, function_argument(context, 1) as u32)
+    };
+    ioctl::called(device & MINORS, command);
     0
 }
 
@@ -91,8 +102,10 @@ pub fn ioctl_of_file(context: FEntryContext) -> i32 {
         let inode = Direct::read(&INODE, file) as *const u8;
         (Direct::read(&DEVICE, inode), argument(context, 1) as u32)
     };
-    if device >> 20 == MAJOR {
-        ioctl::called(command);
+    let minor = device & MINORS;
+    // Modes are set by a driver of their own, which the function above is not of.
+    if device >> 20 == MAJOR && minor != MODESET {
+        ioctl::called(minor, command);
     }
     0
 }

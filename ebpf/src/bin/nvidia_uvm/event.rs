@@ -18,9 +18,10 @@ const BYTES: usize = 40;
 
 /// `UVM_ID_CPU_VALUE`: the processors above it are GPUs.
 const CPU: u32 = 0;
-/// More than the driver can have. What is above it, or moves more than a block
-/// (`UVM_VA_BLOCK_SIZE`) at a time, is not what it is read for.
+/// More than the driver can have. What is above it, or does not move whole pages, or more than
+/// a block (`UVM_VA_BLOCK_SIZE`) at a time, is not what it is read for.
 const PROCESSORS: u32 = 4096;
+const PAGE: u64 = 4096;
 const BLOCK: u64 = 2 << 20;
 
 #[repr(C)]
@@ -78,7 +79,8 @@ fn fault(events: &mut Events, data: *const u8) -> Option<()> {
 #[inline(always)]
 fn migration(events: &mut Events, data: *const u8) -> Option<()> {
     let (from, to) = (processor(data, SOURCE)?, processor(data, DESTINATION)?);
-    let bytes = read(data, BYTES).filter(|bytes| *bytes <= BLOCK)?;
+    let is_possible = |bytes: &u64| *bytes != 0 && *bytes <= BLOCK && *bytes % PAGE == 0;
+    let bytes = read(data, BYTES).filter(is_possible)?;
     let direction = match (from, to) {
         (CPU, CPU) => 3,
         (CPU, _) => 0,

@@ -16,7 +16,7 @@ geophone_ebpf::probe_object!();
 
 declare! {
     // What an event's data are depends on the driver's version, and is as below since 550. The
-    // function has its name since 545.
+    // function has its name since 545, of which the data are told by their being impossible.
     RECENT = "function nvidia_unlocked_ioctl";
 }
 

@@ -22,14 +22,16 @@ const BATCHES: &str = "geophone_nvidia_uvm_fault_batches_total";
 const LIMIT: Duration = Duration::from_secs(40);
 
 /// Commands of the driver with the label that they have.
-const COMMANDS: [(u32, &str); 8] = [
+const COMMANDS: [(u32, &str); 10] = [
     (0xc020_462a, "control"),
     (0xc030_462b, "allocate"),
     (0xc010_4629, "free"),
     (0xc038_464e, "map"),
     (0xc020_464f, "unmap"),
     (0xc01c_4634, "share"),
+    (0xc010_46ce, "event"),
     (0xc048_46d2, "device"),
+    (0xc010_46d3, "transfer"),
     // Of no driver of theirs.
     (0x5401, "other"),
 ];
@@ -49,48 +51,8 @@ const BLOCK: u64 = 2 << 20;
 /// With drivers that have just been loaded.
 pub fn counts(client: &mut Client, driver: &NvidiaTest, variant: Variant) -> Result<String> {
     let (xid, ioctl) = hooks(variant);
-    let attached = |page: &Exposition, module: &str, program: &str, hook: &str| {
-        let labels = [("module", module), ("program", program), ("hook", hook)];
-        page.sum("geophone_program_attached", &labels) == Some(1.0)
-    };
-    let uvm = "kprobe/uvm_unlocked_ioctl_entry";
-    wait::until("the drivers to be followed", LIMIT, || {
-        let page = client.metrics()?;
-        let is_there = attached(&page, "nvidia", "nvidia_xid", xid)
-            && attached(&page, "nvidia", "nvidia_ioctl", ioctl)
-            && attached(&page, "nvidia_uvm", "nvidia_uvm_ioctl", uvm);
-        Ok(is_there.then_some(()))
-    })?;
-
-    for code in [31, 31, 31, 79] {
-        driver.xid(NvidiaTest::SLOT, code, "of the test")?;
-    }
-    for (count, (command, _)) in (1..).zip(COMMANDS) {
-        driver.open(Node::Gpu)?.requests(command, count)?;
-    }
-    driver.open(Node::Control)?;
-    for (count, (command, _)) in (1..).zip(UVM_COMMANDS) {
-        driver.open(Node::Uvm)?.requests(command, count)?;
-    }
-    for processor in [0, 0, 1, 2, 1] {
-        driver.fault(processor)?;
-    }
-    for (to, from, bytes) in [
-        (1, 0, BLOCK),
-        (2, 0, 4096),
-        (0, 1, 65536),
-        (2, 1, 8192),
-        (0, 0, 12288),
-        // Not possible.
-        (1, 0, BLOCK + 1),
-        (u32::MAX, 0, 4096),
-    ] {
-        driver.migrate(to, from, bytes)?;
-    }
-    for _ in 0..3 {
-        driver.service()?;
-    }
-
+    until_followed(client, (xid, ioctl))?;
+    load(driver)?;
     let page = client.metrics()?;
     let mut expected = vec![
         (
@@ -107,8 +69,11 @@ pub fn counts(client: &mut Client, driver: &NvidiaTest, variant: Variant) -> Res
         (BATCHES, vec![], Some(3.0)),
     ];
     for (count, (_, command)) in (1..).zip(COMMANDS) {
-        expected.push((IOCTLS, vec![("command", command)], Some(f64::from(count))));
+        let labels = vec![("device", "gpu"), ("command", command)];
+        expected.push((IOCTLS, labels, Some(f64::from(count))));
     }
+    let control = vec![("device", "control")];
+    expected.push((IOCTLS, control, Some(7.0)));
     for (count, (_, command)) in (1..).zip(UVM_COMMANDS) {
         expected.push((
             UVM_IOCTLS,
@@ -131,7 +96,7 @@ pub fn counts(client: &mut Client, driver: &NvidiaTest, variant: Variant) -> Res
     ] {
         expected.push((metric, vec![(label, value)], known(variant, count)));
     }
-    expected.push((UNREADABLE, vec![], known(variant, 2.0)));
+    expected.push((UNREADABLE, vec![], known(variant, 4.0)));
     // Nobody knows what its function is called.
     let opens = (variant != Variant::Log).then_some(COMMANDS.len() as f64 + 1.0);
     expected.push((OPENS, vec![], opens));
@@ -144,6 +109,66 @@ pub fn counts(client: &mut Client, driver: &NvidiaTest, variant: Variant) -> Res
         );
     }
     Ok(format!("{variant:?}: {xid}, {ioctl}, {total} counts equal"))
+}
+
+/// Waits until both modules are where they have to be, and lack nothing: what of a driver is
+/// not known is no fault.
+fn until_followed(client: &mut Client, (xid, ioctl): (&str, &str)) -> Result<()> {
+    let attached = |page: &Exposition, module: &str, program: &str, hook: &str| {
+        let labels = [("module", module), ("program", program), ("hook", hook)];
+        page.sum("geophone_program_attached", &labels) == Some(1.0)
+    };
+    let uvm = "kprobe/uvm_unlocked_ioctl_entry";
+    wait::until("the drivers to be followed", LIMIT, || {
+        let page = client.metrics()?;
+        let is_there = attached(&page, "nvidia", "nvidia_xid", xid)
+            && attached(&page, "nvidia", "nvidia_ioctl", ioctl)
+            && attached(&page, "nvidia_uvm", "nvidia_uvm_ioctl", uvm);
+        Ok(is_there.then_some(()))
+    })?;
+
+    let page = client.metrics()?;
+    for module in ["nvidia", "nvidia_uvm"] {
+        let active = [("module", module), ("state", "active")];
+        let state = page.sum("geophone_module_state", &active);
+        ensure!(state == Some(1.0), "{module} is not active");
+    }
+    Ok(())
+}
+
+/// What the expected counts are of.
+fn load(driver: &NvidiaTest) -> Result<()> {
+    for code in [31, 31, 31, 79] {
+        driver.xid(NvidiaTest::SLOT, code, "of the test")?;
+    }
+    for (count, (command, _)) in (1..).zip(COMMANDS) {
+        driver.open(Node::Gpu)?.requests(command, count)?;
+    }
+    driver.open(Node::Control)?.requests(0xc020_462a, 7)?;
+    for (count, (command, _)) in (1..).zip(UVM_COMMANDS) {
+        driver.open(Node::Uvm)?.requests(command, count)?;
+    }
+    for processor in [0, 0, 1, 2, 1] {
+        driver.fault(processor)?;
+    }
+    for (to, from, bytes) in [
+        (1, 0, BLOCK),
+        (2, 0, 4096),
+        (0, 1, 65536),
+        (2, 1, 8192),
+        (0, 0, 12288),
+        // Not possible.
+        (1, 0, 2 * BLOCK),
+        (1, 0, 1),
+        (1, 0, 0),
+        (u32::MAX, 0, 4096),
+    ] {
+        driver.migrate(to, from, bytes)?;
+    }
+    for _ in 0..3 {
+        driver.service()?;
+    }
+    Ok(())
 }
 
 /// Events of drivers whose data are not known have no series.
