@@ -209,5 +209,6 @@ impl Attacher {
             library.1 += attached.places;
         }
         status.workloads = self.workloads.list();
+        status.unseen = self.workloads.unseen() as u64;
     }
 }

@@ -15,6 +15,8 @@ pub struct Attachments {
     /// Programs that are at a function of some file.
     pub programs: BTreeSet<String>,
     pub workloads: Vec<Discovered>,
+    /// How many workloads more there are, which there was no room for.
+    pub unseen: u64,
     /// The workload's number of each process.
     pub members: Arc<BTreeMap<u32, u32>>,
     /// By name: how many files of it, and at how many places.
@@ -68,7 +70,10 @@ impl Discover for Status {
         _: &[Discovered],
         admits: &dyn Fn(&str) -> bool,
     ) -> Result<Candidates, DiscoverError> {
-        let all = self.lock().workloads.clone();
+        let (all, unseen) = {
+            let attachments = self.lock();
+            (attachments.workloads.clone(), attachments.unseen)
+        };
         let admitted = all.into_iter().filter(|it| admits(it.label()));
         // Those that are known longest come first.
         let things = admitted.map(|thing| Candidate {
@@ -77,7 +82,23 @@ impl Discover for Status {
         });
         Ok(Candidates {
             things: things.collect(),
-            unseen: 0,
+            unseen,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workloads_without_room_are_among_those_that_exist() {
+        let mut status = Status::default();
+        let workloads = vec![Discovered::new("a", 0), Discovered::new("b", 1)];
+        status.lock().workloads = workloads;
+        status.lock().unseen = 3;
+        let found = status.discover(&[], &|label| label == "b").unwrap();
+        assert_eq!((found.things.len(), found.unseen), (1, 3));
     }
 }

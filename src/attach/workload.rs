@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::name::Naming;
@@ -18,6 +18,8 @@ const WORKLOADS: usize = 1_024;
 pub struct Workloads {
     naming: Naming,
     known: BTreeMap<Labels, Known>,
+    /// How many found no room at the last update.
+    unseen: usize,
     next: u32,
 }
 
@@ -40,6 +42,7 @@ impl Workloads {
     /// Takes in who uses the library now. Gives the workload of each process.
     pub fn update(&mut self, now: Instant, processes: &[&Process]) -> BTreeMap<u32, u32> {
         let mut members = BTreeMap::new();
+        let mut unseen = BTreeSet::new();
         for process in processes {
             let labels = self.naming.of(process);
             let started = self.naming.per_process.then_some(process.start_time);
@@ -48,7 +51,10 @@ impl Workloads {
             let full = self.known.len() >= WORKLOADS;
             let known = match self.known.get_mut(&labels) {
                 Some(known) => known,
-                None if full => continue,
+                None if full => {
+                    unseen.insert(labels);
+                    continue;
+                }
                 None => {
                     let id = self.next;
                     // Ids come again after four thousand million workloads.
@@ -64,6 +70,7 @@ impl Workloads {
             known.used = now;
             members.insert(process.tgid, known.id);
         }
+        self.unseen = unseen.len();
         self.known
             .retain(|_, known| now.saturating_duration_since(known.used) < GRACE);
         members
@@ -72,6 +79,11 @@ impl Workloads {
     /// How many have been known so far.
     pub fn given(&self) -> u32 {
         self.next
+    }
+
+    /// How many use the library now that there is no room for.
+    pub fn unseen(&self) -> usize {
+        self.unseen
     }
 
     /// By their labels.
@@ -139,5 +151,27 @@ mod tests {
         let members = apart.update(now, &[&process(7, 2)]);
         assert_eq!(members, BTreeMap::from([(7, 1)]));
         assert_eq!(known(&apart), [("train 7".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn workloads_without_room_are_counted() {
+        let now = Instant::now();
+        let some = |name: &str, count: u32| -> Vec<Process> {
+            let each = (1..=count).map(|tgid| Process {
+                comm: format!("{name} {}", tgid % 1_500).into(),
+                ..process(tgid, 1)
+            });
+            each.collect()
+        };
+        let (few, many) = (some("a", 1_023), some("b", 3_000));
+        let mut workloads = Workloads::new(Naming::default());
+        workloads.update(now, &few.iter().collect::<Vec<_>>());
+        assert_eq!(workloads.unseen(), 0);
+        let members = workloads.update(now, &many.iter().collect::<Vec<_>>());
+        // One of them found room, with its two processes.
+        assert_eq!((members.len(), workloads.unseen()), (2, 1_499));
+        assert_eq!(workloads.list().len(), WORKLOADS);
+        workloads.update(now + GRACE, &[]);
+        assert_eq!(workloads.unseen(), 0);
     }
 }
