@@ -1,5 +1,6 @@
 //! Calls of the CUDA driver, made to a library that has no GPU but all the rest.
 
+mod in_flight;
 mod memory;
 
 use std::fs;
