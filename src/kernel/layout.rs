@@ -14,6 +14,9 @@ use super::object::{Object, ObjectError};
 /// Nesting of arrays in a field that is still understood.
 const MAX_DIMENSIONS: usize = 8;
 
+/// Structures within structures that are still looked into.
+const MAX_NESTING: usize = 4;
+
 /// Layout of one map's entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MapLayout {
@@ -40,6 +43,8 @@ pub struct Field {
     /// Size in bytes.
     pub size: usize,
     pub shape: Shape,
+    /// Fields of a structure that is no [`Histogram`], by offset.
+    pub members: Vec<Field>,
 }
 
 /// What a field is made of.
@@ -82,10 +87,16 @@ pub enum LayoutError {
 }
 
 impl MapLayout {
-    /// The value's field of this name.
-    pub fn field(&self, name: &str) -> Option<&Field> {
-        self.value.iter().find(|field| field.name == name)
+    /// The value's field of this name, or at the end of a path of members such as `value.ring`.
+    pub fn field(&self, path: &str) -> Option<&Field> {
+        let mut names = path.split('.');
+        let first = named(&self.value, names.next()?)?;
+        names.try_fold(first, |field, name| named(&field.members, name))
     }
+}
+
+fn named<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
+    fields.iter().find(|field| field.name == name)
 }
 
 /// Layouts of all maps in `.maps` of an object file, by name.
@@ -133,9 +144,9 @@ impl Reader<'_> {
             max_entries: self.number(&definition, "max_entries")?.unwrap_or(0),
             per_cpu: map_type.and_then(is_per_cpu).unwrap_or(false),
             key_size: size(self.btf, key)?,
-            key: self.fields(key)?,
+            key: self.parts(key)?,
             value_size: size(self.btf, value)?,
-            value: self.fields(value)?,
+            value: self.parts(value)?,
         })
     }
 
@@ -162,23 +173,42 @@ impl Reader<'_> {
         Ok(array.map(|array| array.length))
     }
 
-    fn fields(&self, id: u32) -> Result<Vec<Field>, LayoutError> {
-        let structure = self.btf.unaliased(id)?;
-        let structure = structure.filter(|found| found.kind == Kind::Struct);
-        let Some(structure) = structure.filter(|found| !self.is_histogram(found)) else {
-            return Ok(vec![self.field(String::new(), 0, id)?]);
-        };
-        structure
-            .members()
-            .map(|member| {
-                let name = self.btf.member_name(&member).to_owned();
-                let offset = usize::try_from(member.bit_offset / 8).unwrap_or(usize::MAX);
-                self.field(name, offset, member.type_id)
-            })
-            .collect()
+    /// The fields of a key or value, or the one that it is itself.
+    fn parts(&self, id: u32) -> Result<Vec<Field>, LayoutError> {
+        match self.fields(0, id, MAX_NESTING)? {
+            Some(fields) => Ok(fields),
+            None => Ok(vec![self.field(String::new(), 0, id, 0)?]),
+        }
     }
 
-    fn field(&self, name: String, offset: usize, id: u32) -> Result<Field, LayoutError> {
+    /// The fields of a structure at `start`; none of what is no structure of fields.
+    fn fields(
+        &self,
+        start: usize,
+        id: u32,
+        nesting: usize,
+    ) -> Result<Option<Vec<Field>>, LayoutError> {
+        let structure = self.btf.unaliased(id)?;
+        let structure = structure.filter(|found| found.kind == Kind::Struct);
+        let structure = structure.filter(|found| !self.is_histogram(found));
+        let Some((structure, nesting)) = structure.zip(nesting.checked_sub(1)) else {
+            return Ok(None);
+        };
+        let fields = structure.members().map(|member| {
+            let name = self.btf.member_name(&member).to_owned();
+            let offset = usize::try_from(member.bit_offset / 8).unwrap_or(usize::MAX);
+            self.field(name, start.saturating_add(offset), member.type_id, nesting)
+        });
+        fields.collect::<Result<_, _>>().map(Some)
+    }
+
+    fn field(
+        &self,
+        name: String,
+        offset: usize,
+        id: u32,
+        nesting: usize,
+    ) -> Result<Field, LayoutError> {
         let mut element = id;
         let mut count = None;
         for _ in 0..MAX_DIMENSIONS {
@@ -214,6 +244,7 @@ impl Reader<'_> {
             offset,
             size: size(self.btf, id)?,
             shape,
+            members: self.fields(offset, id, nesting)?.unwrap_or_default(),
         })
     }
 
@@ -268,6 +299,7 @@ mod tests {
         let row = btf.array(cell, 3);
         let table = btf.array(row, 2);
         let histograms = btf.array(histogram, 2);
+        let inner = btf.plain(4, "Inner", 16, &[("half", half, 0), ("number", cell, 64)]);
         let key = btf.plain(4, "Key", 16, &[("device", half, 0), ("inode", cell, 64)]);
         let members = [
             ("total", cell, 0),
@@ -275,8 +307,9 @@ mod tests {
             ("wait", histogram, 448),
             ("waits", histograms, 448 + 8 * size),
             ("odd", half, 448 + 24 * size),
+            ("inner", inner, 512 + 24 * size),
         ];
-        let value = btf.plain(4, "Value", 64 + 3 * size, &members);
+        let value = btf.plain(4, "Value", 80 + 3 * size, &members);
         let (key, value) = (btf.ptr(key), btf.ptr(value));
         let entries = btf.array(half, 64);
         let entries = btf.ptr(entries);
@@ -299,7 +332,7 @@ mod tests {
         let layout = &layouts["MAP"];
         let size = size_of::<Histogram>();
         assert_eq!((layout.max_entries, layout.key_size), (64, 16));
-        assert_eq!((layout.per_cpu, layout.value_size), (true, 64 + 3 * size));
+        assert_eq!((layout.per_cpu, layout.value_size), (true, 80 + 3 * size));
         let fields = |fields: &[Field]| {
             let each = fields
                 .iter()
@@ -326,8 +359,14 @@ mod tests {
                     Shape::Histograms(2)
                 ),
                 ("odd".to_owned(), 56 + 3 * size, 4, Shape::Opaque),
+                ("inner".to_owned(), 64 + 3 * size, 16, Shape::Opaque),
             ]
         );
+        let inner = layout.field("inner.number").unwrap();
+        assert_eq!((inner.offset, inner.shape), (72 + 3 * size, Shape::Cell));
+        for path in ["inner.other", "total.number", "wait.sum", ""] {
+            assert_eq!(layout.field(path), None, "{path:?}");
+        }
         assert_eq!(
             layout.field("wait").map(|field| field.shape.words()),
             Some(1 + SLOTS)

@@ -200,6 +200,7 @@ mod tests {
             offset,
             size,
             shape,
+            members: Vec::new(),
         }
     }
 

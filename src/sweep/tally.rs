@@ -107,6 +107,7 @@ mod tests {
             offset,
             size: 8,
             shape: Shape::Opaque,
+            members: Vec::new(),
         }
     }
 
