@@ -25,7 +25,9 @@ impl Manifest {
     #[must_use]
     pub fn per_process(mut self) -> Self {
         let keys = self.maps.iter_mut().filter_map(|map| match &mut map.kind {
-            MapKind::Keyed(keys) | MapKind::Held { keys, .. } => Some(keys),
+            MapKind::Keyed(keys) | MapKind::Held { keys, .. } | MapKind::Places { keys, .. } => {
+                Some(keys)
+            }
             _ => None,
         });
         for key in keys.flatten() {
@@ -92,7 +94,9 @@ impl Manifest {
 impl Map {
     pub fn keys(&self) -> &[Key] {
         match &self.kind {
-            MapKind::Keyed(keys) | MapKind::Held { keys, .. } => keys,
+            MapKind::Keyed(keys) | MapKind::Held { keys, .. } | MapKind::Places { keys, .. } => {
+                keys
+            }
             MapKind::Record
             | MapKind::Internal { .. }
             | MapKind::Attention { .. }
@@ -126,6 +130,7 @@ impl Map {
             MapKind::Internal { max_entries, .. }
             | MapKind::Attention { max_entries }
             | MapKind::Held { max_entries, .. }
+            | MapKind::Places { max_entries, .. }
             | MapKind::Members { max_entries, .. }
             | MapKind::Names { max_entries, .. }
             | MapKind::Tally { max_entries, .. } => u64::from(*max_entries),

@@ -130,6 +130,15 @@ pub enum MapKind {
         /// As of [`MapKind::Internal`].
         size_option: Option<String>,
     },
+    /// What the programs remember between two events: an array whose places are free or have a
+    /// key. User space counts those that have one, by the thing that the remembered is of: the
+    /// one key's field is in the value.
+    Places {
+        keys: Vec<Key>,
+        max_entries: u32,
+        /// As of [`MapKind::Internal`].
+        size_option: Option<String>,
+    },
     /// Ids of processes that the programs want looked at: never exported.
     Attention { max_entries: u32 },
     /// The program's own working state: never exported.
@@ -143,7 +152,7 @@ pub enum MapKind {
 /// One field of a map's key and the labels it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Member of the key struct.
+    /// Member of the key struct; of [places](MapKind::Places), of what they remember.
     pub field: String,
     /// One, except of what is [seen](Discovery::Seen). Never empty.
     pub labels: Vec<String>,

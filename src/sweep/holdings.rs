@@ -143,7 +143,8 @@ impl HeldMetric {
     }
 }
 
-fn word(value: &[u8], at: usize) -> Option<u64> {
+/// The u64 at a place in bytes.
+pub(super) fn word(value: &[u8], at: usize) -> Option<u64> {
     let bytes = value.get(at..at + 8)?;
     Some(u64::from_ne_bytes(bytes.try_into().ok()?))
 }

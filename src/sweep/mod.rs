@@ -5,6 +5,7 @@ mod foresee;
 mod holdings;
 mod keyring;
 mod metric;
+mod places;
 mod plan;
 mod population;
 mod report;

@@ -65,6 +65,11 @@ fn entries(manifest: &Manifest, map: &Map, settings: &ModuleConfig, cpus: usize)
             max_entries,
             size_option,
             ..
+        }
+        | MapKind::Places {
+            max_entries,
+            size_option,
+            ..
         } => {
             let option = size_option.as_deref();
             let size = option.and_then(|option| settings.integer(option));

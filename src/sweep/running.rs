@@ -7,6 +7,7 @@ use tracing::{debug, warn};
 use super::holdings::Holdings;
 use super::keyring::{Keyring, Meaning};
 use super::metric::BoundMetric;
+use super::places::Places;
 use super::population::Population;
 use super::report::ModuleReport;
 use super::sweepable::{Buffers, Sweepable};
@@ -28,6 +29,7 @@ pub struct RunningModule {
     pub(super) populations: Vec<Population>,
     pub(super) maps: Vec<SweptMap>,
     pub(super) holdings: Vec<Holdings>,
+    pub(super) places: Vec<Places>,
     pub(super) usage: Usage,
     /// Maps that the settings switch off: there is nothing in them.
     pub(super) unwanted: BTreeSet<String>,
@@ -113,6 +115,25 @@ impl Sweepable for RunningModule {
                 }
             }
         }
+        for places in &mut self.places {
+            let map = self.module.maps.get(&places.name);
+            let (Some(map), Some(population)) = (map, self.populations.get(places.population))
+            else {
+                continue;
+            };
+            let (things, entries) = (population.things(), &mut buffers.entries);
+            match places.sweep(map, things, &self.status, self.since, entries) {
+                Ok(read) => {
+                    if let Some(families) = &mut families {
+                        families.extend(read);
+                    }
+                }
+                Err(error) => {
+                    complaints.push(error.to_string());
+                    families = None;
+                }
+            }
+        }
         self.complain(complaints.join("; "));
         families
     }
@@ -186,6 +207,13 @@ impl Sweepable for RunningModule {
             let folded = population.left_out + keyring.refused();
             for metric in &map.metrics {
                 families.counter(&FOLDED, &[&metric.descriptor.name], folded);
+            }
+        }
+        for places in &self.places {
+            let population = self.populations.get(places.population);
+            let folded = population.map_or(0, |population| population.left_out);
+            for metric in &places.metrics {
+                families.counter(&FOLDED, &[&metric.bound.descriptor.name], folded);
             }
         }
         for population in &self.populations {

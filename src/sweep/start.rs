@@ -1,6 +1,7 @@
 //! From a manifest, an object and settings to a running module.
 
 mod held;
+mod places;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,7 @@ pub fn verify(module: &Module, settings: &ModuleConfig) -> Result<(), StartError
     let populations = binder.populations()?;
     binder.maps(&populations)?;
     binder.holdings(&populations)?;
+    binder.places(&populations)?;
     let plan = plan(manifest, settings, 1);
     Ok(kernel::verify(&module.object, &plan)?)
 }
@@ -92,6 +94,7 @@ pub fn start<'a>(
     let mut populations: Vec<Population> = binder.populations()?;
     let mut maps = binder.maps(&populations)?;
     let mut holdings = binder.holdings(&populations)?;
+    let mut places = binder.places(&populations)?;
     let plan = plan(manifest, settings, cpus.len());
     let mut loaded = loader.load(&module.object, &plan, |handles| {
         create_entries(&mut maps, &mut populations, handles, since)
@@ -113,6 +116,15 @@ pub fn start<'a>(
             metric.programs = at_library(manifest, &metric.bound.descriptor.name, &loaded);
         }
     }
+    for places in &mut places {
+        places
+            .metrics
+            .retain(|metric| is_fed(manifest, &metric.bound.descriptor.name, &loaded));
+        for metric in &mut places.metrics {
+            metric.programs = at_library(manifest, &metric.bound.descriptor.name, &loaded);
+        }
+    }
+    places.retain(|places| !places.metrics.is_empty());
     let attacher = loaded.take_functions().map(|programs| {
         let members = manifest.maps.iter();
         let members = members.filter(|map| matches!(map.kind, MapKind::Members { .. }));
@@ -147,6 +159,7 @@ pub fn start<'a>(
         populations,
         maps,
         holdings,
+        places,
         unwanted,
         cpus: cpus.iter().map(|cpu| Arc::from(cpu.to_string())).collect(),
         complaint: String::new(),
@@ -338,7 +351,7 @@ impl Binder<'_> {
             .maps
             .iter()
             .filter(|map| self.settings.wants(map.when.as_deref()))
-            .filter(|map| !matches!(map.kind, MapKind::Held { .. }))
+            .filter(|map| !matches!(map.kind, MapKind::Held { .. } | MapKind::Places { .. }))
         {
             let metrics = self.metrics(map);
             if metrics.is_empty() {

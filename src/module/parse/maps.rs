@@ -1,5 +1,5 @@
 use super::declared::Declared;
-use super::{Scope, keys, names, seen};
+use super::{Scope, keys, names, places, seen};
 use crate::document::{At, Fields};
 use crate::module::model::{Discovery, Key, KeySource, Map, MapKind, OptionKind};
 
@@ -9,6 +9,7 @@ const KEYS: &[&str] = &[
     "keys",
     "internal",
     "held",
+    "places",
     "members",
     "names",
     "candidates",
@@ -81,6 +82,9 @@ fn kind(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<MapKind> {
     }
     if fields.boolean("held").is_some_and(|at| at.value) {
         return held(fields, scope);
+    }
+    if fields.boolean("places").is_some_and(|at| at.value) {
+        return places::read(fields, scope);
     }
     for key in ["max_entries", "size_option"] {
         if fields.has(key) {

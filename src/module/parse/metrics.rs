@@ -1,4 +1,4 @@
-use super::{Scope, metric_rules, names};
+use super::{Scope, metric_rules, names, places};
 use crate::document::{At, Fields, Origin, Table};
 use crate::module::clash::{ONE_FAMILY, family};
 use crate::module::model::{Label, Map, MapKind, Metric};
@@ -125,6 +125,7 @@ fn metric(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<Metric> {
     check_when(fields, &metric, map?, scope);
     check_held(fields, &metric, map?, scope);
     check_tally(fields, &metric, map?, scope);
+    places::check(fields, &metric, map?, scope.problems);
     Some(metric)
 }
 
@@ -132,7 +133,11 @@ fn exported_map<'s>(name: At<'_, &str>, scope: &'s Scope<'_>) -> Option<&'s Map>
     let map = scope.maps.refer(name, "map", scope.problems)?;
     if !matches!(
         map.kind,
-        MapKind::Record | MapKind::Keyed(_) | MapKind::Held { .. } | MapKind::Tally { .. }
+        MapKind::Record
+            | MapKind::Keyed(_)
+            | MapKind::Held { .. }
+            | MapKind::Places { .. }
+            | MapKind::Tally { .. }
     ) {
         scope.problems.add(
             name.origin,

@@ -9,6 +9,7 @@ mod metric_rules;
 mod metrics;
 mod names;
 mod options;
+mod places;
 mod programs;
 mod seen;
 
