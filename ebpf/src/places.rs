@@ -2,7 +2,9 @@
 //!
 //! An array, because a hash map's insertion and deletion cost more than all else that a
 //! program does for an event. Events on several CPUs may use a place at the same moment; one
-//! of them is then forgotten, which shows when its second event finds nothing.
+//! of them is then forgotten, which shows when its second event finds nothing. How many there
+//! are is therefore not counted here: user space counts the places that have a key, in maps
+//! that the manifest says are `places`.
 
 use aya_ebpf::btf_maps::Array;
 

@@ -25,7 +25,7 @@ pub struct Begun {
     pub timeline: u64,
 }
 
-/// Fences that have not signaled.
+/// Fences that have not signaled. User space counts them.
 #[btf_map]
 static DMA_FENCE_IN_FLIGHT: Array<Place<Begun>, 1> = Array::new();
 
@@ -68,10 +68,8 @@ pub unsafe fn initialised(context: *mut c_void) {
     // SAFETY: in the array.
     let place = unsafe { &mut *place };
     if place.key != 0 {
-        timeline::in_flight(place.value.timeline as u32, -1);
         timeline::lost(|lost| &mut lost.untracked[FENCE]);
     }
-    timeline::in_flight(timeline, 1);
     // SAFETY: a helper without arguments.
     place.value.time = unsafe { bpf_ktime_get_ns() };
     place.value.timeline = u64::from(timeline);
@@ -106,6 +104,5 @@ fn forget(fence: Fence) -> Option<Begun> {
         timeline: place.value.timeline,
     };
     place.key = 0;
-    timeline::in_flight(begun.timeline as u32, -1);
     Some(begun)
 }

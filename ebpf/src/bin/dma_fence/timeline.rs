@@ -6,7 +6,7 @@ use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::macros::btf_map;
 use geophone_ebpf::names::{Candidate, Name, Names, OTHER, number};
-use geophone_ebpf::observe::{add, observe_nanoseconds, preemptible};
+use geophone_ebpf::observe::{add, observe_nanoseconds};
 use geophone_ebpf::{Histogram, declare, option, record};
 
 option!(SCHEMA: u32 = 3);
@@ -35,7 +35,6 @@ pub struct TimelineKey {
 #[repr(C)]
 pub struct Fences {
     initialised: u64,
-    in_flight: u64,
     abandoned: u64,
 }
 
@@ -115,14 +114,6 @@ pub fn initialised(timeline: u32) {
 pub fn abandoned(timeline: u32) {
     if let Some(fences) = own(&DMA_FENCES, timeline) {
         add(&mut fences.abandoned, 1);
-    }
-}
-
-/// Several programs do this, of which one may interrupt another.
-#[inline(always)]
-pub fn in_flight(timeline: u32, by: i64) {
-    if let Some(fences) = own(&DMA_FENCES, timeline) {
-        preemptible::add(&mut fences.in_flight, by as u64);
     }
 }
 

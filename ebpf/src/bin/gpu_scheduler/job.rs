@@ -19,7 +19,7 @@ pub struct Job {
     ring: u64,
 }
 
-/// Jobs that have not ended, by the fence that signals when they do.
+/// Jobs that have not ended, by the fence that signals when they do. User space counts them.
 #[btf_map]
 static GPU_SCHEDULER_JOBS: Array<Place<Job>, 1> = Array::new();
 
@@ -33,10 +33,8 @@ pub fn queued(fence: Fence, ring: Ring) {
     // SAFETY: in the array.
     let place = unsafe { &mut *place };
     if place.key != 0 {
-        ring::pending(Ring(place.value.ring as u32), -1);
         ring::untracked();
     }
-    ring::pending(ring, 1);
     place.value = Job {
         queued: now(),
         run: 0,
@@ -65,7 +63,6 @@ pub fn ended(fence: Fence, error: impl FnOnce() -> i32) {
     let Job { queued, run, ring } = place.value;
     let ring = Ring(ring as u32);
     place.key = 0;
-    ring::pending(ring, -1);
     if run == 0 {
         ring::cancelled(ring);
     } else {

@@ -4,7 +4,7 @@ use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::macros::btf_map;
 use geophone_ebpf::names::{Candidate, Name, Names, OTHER, number};
-use geophone_ebpf::observe::{add, observe_nanoseconds, preemptible};
+use geophone_ebpf::observe::{add, observe_nanoseconds};
 use geophone_ebpf::{Histogram, option};
 
 option!(SCHEMA: u32 = 3);
@@ -31,7 +31,6 @@ pub struct RingKey {
 #[repr(C)]
 pub struct Jobs {
     queued: u64,
-    pending: u64,
     cancelled: u64,
     failed: u64,
 }
@@ -93,14 +92,6 @@ impl Ring {
 pub fn queued(ring: Ring) {
     if let Some(jobs) = own(&GPU_SCHEDULER, ring) {
         add(&mut jobs.queued, 1);
-    }
-}
-
-/// Several programs do this, of which one may interrupt another.
-#[inline(always)]
-pub fn pending(ring: Ring, by: i64) {
-    if let Some(jobs) = own(&GPU_SCHEDULER, ring) {
-        preemptible::add(&mut jobs.pending, by as u64);
     }
 }
 
