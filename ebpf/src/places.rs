@@ -26,8 +26,11 @@ pub fn claim<T>(
 ) -> Option<*mut Place<T>> {
     let [first, second] = neighbours(count, hash);
     match (table.get_ptr_mut(first), table.get_ptr_mut(second)) {
-        (Some(first), _) if holds(first, key) || holds(first, 0) => Some(first),
-        (_, Some(second)) if holds(second, key) || holds(second, 0) => Some(second),
+        // Its own before a free one: it shall not have two.
+        (Some(first), _) if holds(first, key) => Some(first),
+        (_, Some(second)) if holds(second, key) => Some(second),
+        (Some(first), _) if holds(first, 0) => Some(first),
+        (_, Some(second)) if holds(second, 0) => Some(second),
         (first, _) => first,
     }
 }
