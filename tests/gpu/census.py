@@ -12,6 +12,9 @@ PLACES = ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/local/nvidia/lib64", 
 THUNK = re.compile(rb"\x81\x3d.{8}\x74.(?:\xff\x25|\x48\xff\x25)", re.DOTALL)
 R_X86_64_RELATIVE = 8
 
+MANIFEST = Path(__file__).resolve().parents[2] / "ebpf/modules/cuda.toml"
+OF_INTEREST = re.compile(r"cu(Launch|GraphLaunch|Mem(Alloc|cpy|set|Free|Prefetch|Host|Create|Map)|Array.*(Create|Destroy)|.*Synchronize)")
+
 
 def find():
     """The host's libcuda, as a path."""
@@ -84,6 +87,8 @@ def report(library):
     print(f"{library}: {len(functions)} functions begin with cu")
     for what, count in kinds.most_common(12):
         print(f"  {count:5} {what}")
+    left = sorted(name for name in functions if OF_INTEREST.match(name) and name not in known())
+    print(f"  of launches, memory and waits not attached to: {', '.join(left) or 'none'}")
     # cuGetProcAddress hands functions out of a table of pairs: function, first version.
     places = elf.relative()
     versions = Counter()
@@ -92,6 +97,11 @@ def report(library):
             version = int.from_bytes(elf.at(place + 8, 8) or b"\0", "little")
             versions["once" if 1000 <= version <= 99000 else "elsewhere"] += 1
     print(f"  in the table of versions: {versions['once']}, in other data: {versions['elsewhere']}")
+
+
+def known():
+    """Functions that the module attaches to."""
+    return set(re.findall(r'"(cu[A-Z]\w*)"', MANIFEST.read_text()))
 
 
 def kind(first):

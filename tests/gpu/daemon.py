@@ -8,7 +8,7 @@ import urllib.request
 
 ADDRESS = "127.0.0.1:10437"
 PATIENCE = 30
-MODULES = ["cuda", "nvidia", "nvidia_uvm"]
+MODULES = ["cuda", "cudart", "nvidia", "nvidia_uvm"]
 SAMPLE = re.compile(r'^([a-z_:]+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
@@ -40,6 +40,9 @@ class Daemon:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
         self.process.terminate()
         self.process.wait()
 

@@ -108,12 +108,27 @@ def too_much(gpu, _):
 
 
 def waits(gpu, count):
+    """As many by each of three functions."""
     kernel, time_ = gpu.kernel(b"wait"), ctypes.c_uint64(int(WAIT * 1e9))
     parameters = (ctypes.c_void_p * 1)(ctypes.addressof(time_))
-    for _ in range(count):
-        gpu.launch(kernel, parameters)
-        gpu.call("cuStreamSynchronize", None)
+    event = ctypes.c_void_p()
+    gpu.call("cuEventCreate", ctypes.byref(event), 0)
+    for function, argument in [
+        ("cuStreamSynchronize", [None]),
+        ("cuCtxSynchronize", []),
+        ("cuEventSynchronize", [event]),
+    ]:
+        for _ in range(count):
+            gpu.launch(kernel, parameters)
+            gpu.call("cuEventRecord", event, None)
+            gpu.call(function, *argument)
     return {"waits": count}
+
+
+def wrong_launch(gpu, _):
+    """More threads in a block than any GPU has."""
+    arguments = [gpu.kernel(b"nothing"), 1, 1, 1, 1 << 20, 1, 1, 0, None, None, None]
+    return {"error": gpu.tried("cuLaunchKernel", *arguments)}
 
 
 def allocations(gpu, count):
@@ -141,18 +156,31 @@ def fault(gpu, _):
     return {"error": gpu.tried("cuCtxSynchronize")}
 
 
+# Names that cuGetProcAddress is asked for, and what it hands out, with the streams of a process
+# and those of each thread.
+HANDED_OUT = [
+    ("cuLaunchKernel", "cuLaunchKernel", "cuLaunchKernel_ptsz"),
+    ("cuLaunchKernelEx", "cuLaunchKernelEx", "cuLaunchKernelEx_ptsz"),
+    ("cuGraphLaunch", "cuGraphLaunch", "cuGraphLaunch_ptsz"),
+    ("cuMemAlloc", "cuMemAlloc_v2", "cuMemAlloc_v2"),
+    ("cuMemcpyHtoD", "cuMemcpyHtoD_v2", "cuMemcpyHtoD_v2_ptds"),
+    ("cuStreamSynchronize", "cuStreamSynchronize", "cuStreamSynchronize_ptsz"),
+]
+# CU_GET_PROC_ADDRESS_LEGACY_STREAM and CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM
+MODES = [1, 2]
+
+
 def pointers(gpu, _):
     """Functions that cuGetProcAddress does not hand out as they are exported."""
     other = []
-    for name, version in [("cuLaunchKernel", 4000), ("cuMemAlloc", 3020), ("cuStreamSynchronize", 2000)]:
-        handed, status = ctypes.c_void_p(), ctypes.c_int()
-        error = gpu.tried(
-            "cuGetProcAddress_v2", name.encode(), ctypes.byref(handed), 12000, ctypes.c_uint64(0), ctypes.byref(status)
-        )
-        exported = {"cuMemAlloc": "cuMemAlloc_v2"}.get(name, name)
-        address = ctypes.cast(getattr(gpu.library, exported), ctypes.c_void_p).value
-        if error or handed.value != address:
-            other.append(name)
+    for name, *by_mode in HANDED_OUT:
+        for mode, exported in zip(MODES, by_mode):
+            handed, status = ctypes.c_void_p(), ctypes.c_int()
+            asked = [name.encode(), ctypes.byref(handed), 12000, ctypes.c_uint64(mode)]
+            error = gpu.tried("cuGetProcAddress_v2", *asked, ctypes.byref(status))
+            address = ctypes.cast(getattr(gpu.library, exported), ctypes.c_void_p).value
+            if error or handed.value != address:
+                other.append(exported)
     return {"other": other}
 
 
@@ -162,6 +190,7 @@ WORK = {
     "copies": copies,
     "too_much": too_much,
     "waits": waits,
+    "wrong_launch": wrong_launch,
     "allocations": allocations,
     "managed": managed,
     "fault": fault,
@@ -209,10 +238,31 @@ def check_errors(geophone):
 
 
 def check_waits(geophone):
-    wanted = [(f"{DURATION}_{part}", {"operation": "stream_synchronize"}) for part in ["count", "sum"]]
-    seen, [count, total] = geophone.gains(work("waits", WAITS), *wanted)
-    yield Outcome("waits counted", seen["waits"], count)
-    yield Outcome("seconds waited", WAITS * WAIT, total, tolerance=0.02)
+    operations = ["stream_synchronize", "context_synchronize", "event_synchronize"]
+    parts = [f"{DURATION}_{part}" for part in ["count", "sum"]]
+    wanted = [(part, {"operation": operation}) for operation in operations for part in parts]
+    seen, gained = geophone.gains(work("waits", WAITS), *wanted)
+    for operation, count, total in zip(operations, gained[::2], gained[1::2]):
+        yield Outcome(f"waits counted as {operation}", seen["waits"], count)
+        yield Outcome(f"seconds of {operation}", WAITS * WAIT, total, tolerance=0.02)
+
+
+def check_wrong_launch(geophone):
+    """What a launch returns is not looked at: it counts as any other."""
+    wanted = (CALLS, {"operation": "kernel_launch"})
+    seen, [counted] = geophone.gains(work("wrong_launch"), wanted)
+    yield Outcome("a launch that no GPU can do is refused", True, seen["error"] != 0)
+    yield Outcome("and counted as a launch", 1, counted)
+
+
+def check_cost(geophone):
+    """Launches beside those of a process that nobody looks at: no more than is said."""
+    looked_at = work("launches", LAUNCHES)()["seconds"]
+    geophone.stop()
+    alone = work("launches", LAUNCHES)()["seconds"]
+    each = (looked_at - alone) / LAUNCHES * 1e9
+    print(f"info  a launch costs {each:.0f} ns more than {alone / LAUNCHES * 1e9:.0f} ns")
+    yield Outcome("a launch costs less than 2,000 ns more", True, each < 2000)
 
 
 def check_memory(geophone):
@@ -245,6 +295,8 @@ CHECKS = [
     check_memory,
     check_errors,
     check_waits,
+    check_wrong_launch,
+    check_cost,
 ]
 
 if __name__ == "__main__":

@@ -4,15 +4,27 @@ As a program: `frameworks.py NAME [profile]` does the work of one check.
 """
 
 import json
+import os
 import subprocess
 import sys
 
-from driver import BYTES, CALLS
+from driver import BYTES, CALLS, OUTSTANDING
 from outcome import Outcome, skipped
 
 MEBIBYTE = 1 << 20
 REPLAYS = 500
 COPIES = 100
+TRITON = 300
+TENSOR = 32 << 20
+TENSORS = 8
+
+# How PyTorch is told to allocate, what of Geophone's then is its memory, and which figure of
+# its own that is.
+ALLOCATORS = [
+    ("", "device", "reserved"),
+    ("expandable_segments:True", "virtual", "reserved"),
+    ("backend:cudaMallocAsync", "pool", "allocated"),
+]
 
 
 def adds(torch):
@@ -49,8 +61,41 @@ def copies(torch):
     return {}
 
 
-WORK = {"adds": adds, "products": products, "graphs": graphs, "copies": copies}
+def triton(torch):
+    import triton
+    from triton import language
+
+    @triton.jit
+    def add(here, there, size: language.constexpr):
+        place = language.arange(0, size)
+        language.store(there + place, language.load(here + place) + 1)
+
+    x = torch.ones(1024, device="cuda")
+    for _ in range(TRITON):
+        add[(1,)](x, x, 1024)
+    return {}
+
+
+def tensors(torch):
+    """Keeps memory until it is told to end."""
+    kept = [torch.empty(TENSOR, dtype=torch.uint8, device="cuda") for _ in range(TENSORS)]
+    seen = {"reserved": torch.cuda.memory_reserved(), "allocated": torch.cuda.memory_allocated()}
+    print(json.dumps(seen), flush=True)
+    sys.stdin.read()
+    del kept
+    return {}
+
+
+WORK = {
+    "adds": adds,
+    "products": products,
+    "graphs": graphs,
+    "copies": copies,
+    "triton": triton,
+    "tensors": tensors,
+}
 LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel")
+LAUNCH = {"operation": "kernel_launch"}
 
 
 def do(name, profile):
@@ -92,7 +137,7 @@ def check_launches(geophone):
     if not available():
         yield skipped("PyTorch", "it is not installed, or sees no GPU")
         return
-    wanted = (CALLS, {"operation": "kernel_launch"})
+    wanted = (CALLS, LAUNCH)
     # What a process launches before its work is the same with and without the work.
     _, [idle] = geophone.gains(run("nothing"), wanted)
     for name in ["adds", "products"]:
@@ -119,7 +164,36 @@ def check_copies(geophone):
     yield Outcome("bytes copied", COPIES * MEBIBYTE, sum(counted) - sum(idle))
 
 
-CHECKS = [check_launches, check_graphs, check_copies]
+def check_triton(geophone):
+    probe = [sys.executable, "-c", "import triton"]
+    if not available() or subprocess.run(probe, stderr=subprocess.DEVNULL).returncode:
+        yield skipped("launches of Triton", "it is not installed")
+        return
+    wanted = (CALLS, LAUNCH)
+    _, [idle] = geophone.gains(run("nothing"), wanted)
+    _, [counted] = geophone.gains(run("triton"), wanted)
+    # One fills the tensor.
+    yield Outcome("launches of Triton", TRITON + 1, counted - idle)
+
+
+def check_allocators(geophone):
+    if not available():
+        return
+    for settings, kind, figure in ALLOCATORS:
+        environment = {**os.environ, "PYTORCH_CUDA_ALLOC_CONF": settings}
+        command = [sys.executable, __file__, "tensors"]
+
+        def hold():
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            process = subprocess.Popen(command, env=environment, **pipes)
+            return process, json.loads(process.stdout.readline())
+
+        (process, seen), [held] = geophone.gains(hold, (OUTSTANDING, {"kind": kind}))
+        yield Outcome(f"memory of PyTorch's allocator {settings!r}", seen[figure], held, tolerance=0.02)
+        process.communicate(timeout=60)
+
+
+CHECKS = [check_launches, check_graphs, check_copies, check_triton, check_allocators]
 
 if __name__ == "__main__":
     WORK["nothing"] = lambda torch: {}
