@@ -82,6 +82,7 @@ impl Discover for Status {
         });
         Ok(Candidates {
             things: things.collect(),
+            // Those that the configuration leaves out among them: their names are not kept.
             unseen,
         })
     }

@@ -36,7 +36,11 @@ class Daemon:
             stdout=self.log,
             stderr=self.log,
         )
-        until("the module to be attached", self.is_attached)
+        try:
+            until("the module to be attached", self.is_attached)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_):

@@ -13,17 +13,23 @@ import sys
 import tempfile
 from pathlib import Path
 
+from daemon import until
 from driver import CALLS, LAUNCHES, PTX
 from outcome import Outcome, skipped
 
+PROBES = "geophone_library_probes"
 RUNTIME_CALLS = "geophone_cudart_calls_total"
 LAUNCH = {"operation": "kernel_launch"}
 
 SOURCE = """
+#include <cstdio>
 #include <cstdlib>
 #include <cuda_runtime.h>
 __global__ void nothing() {}
 int main(int, char **argument) {
+    puts("");
+    fflush(stdout);
+    getchar();
     for (int left = atoi(argument[1]); left; left--)
         nothing<<<1, 1>>>();
     return cudaDeviceSynchronize();
@@ -35,11 +41,16 @@ class Dim3(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint) for name in "xyz"]
 
 
+def ready():
+    """Tells that the library is there, and waits until it is looked at."""
+    print(flush=True)
+    sys.stdin.readline()
+
+
 def launches(path, count):
     """By handles of kernels, which the runtime has since 12.8."""
     library = ctypes.CDLL(path)
-    if not hasattr(library, "cudaLibraryLoadData"):
-        raise SystemExit(f"{path} is older than 12.8")
+    ready()
 
     def call(name, *arguments):
         error = getattr(library, name)(*arguments)
@@ -61,9 +72,17 @@ def shared():
     for place in places:
         for file in sorted(place.glob("**/libcudart.so.*")):
             version = re.search(r"so\.(\d+)", file.name)
-            if version and int(version[1]) >= 12:
+            if version and int(version[1]) >= 12 and has_handles(file):
                 return str(file)
     return None
+
+
+def has_handles(file):
+    """Whether it launches kernels by handles: since 12.8."""
+    try:
+        return hasattr(ctypes.CDLL(str(file)), "cudaLibraryLoadData")
+    except OSError:
+        return False
 
 
 def compiled(kind):
@@ -71,13 +90,24 @@ def compiled(kind):
     directory = tempfile.mkdtemp()
     source, program = Path(directory) / "launches.cu", Path(directory) / "launches"
     source.write_text(SOURCE)
-    subprocess.run(["nvcc", f"-cudart={kind}", "-o", program, source], check=True)
+    # Beside the compiler, where the loader may not look.
+    libraries = Path(shutil.which("nvcc")).resolve().parents[1] / "lib64"
+    flags = [f"-cudart={kind}", "-Xlinker", f"-rpath={libraries}"]
+    subprocess.run(["nvcc", *flags, "-o", program, source], check=True)
     return [program]
 
 
-def counted(geophone, what, command):
+def counted(geophone, what, command, has_library=True):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([*map(str, command), str(LAUNCHES)], **pipes)
+    process.stdout.readline()
+    if has_library:
+        until("the runtime to be attached", lambda: geophone.sum(PROBES, library="libcudart") > 0)
+
     def run():
-        subprocess.run([*map(str, command), str(LAUNCHES)], check=True, timeout=300)
+        process.communicate("\n", timeout=300)
+        if process.returncode:
+            raise OSError(f"{what} ended with {process.returncode}")
 
     _, [driver, runtime] = geophone.gains(run, (CALLS, LAUNCH), (RUNTIME_CALLS, LAUNCH))
     yield Outcome(f"launches of {what}, by the driver", LAUNCHES, driver)
@@ -99,9 +129,10 @@ def check_compiled(geophone):
         yield skipped("launches of compiled programs", "there is no nvcc")
         return
     for kind in ["static", "shared"]:
-        runtime = yield from counted(geophone, f"a program with the {kind} runtime", compiled(kind))
+        what, is_shared = f"a program with the {kind} runtime", kind == "shared"
+        runtime = yield from counted(geophone, what, compiled(kind), is_shared)
         # Nobody but the driver sees a runtime that is part of the program.
-        expected = LAUNCHES if kind == "shared" else 0
+        expected = LAUNCHES if is_shared else 0
         yield Outcome("the same, by the runtime", expected, runtime)
 
 

@@ -18,7 +18,7 @@ fn runtime_calls_are_what_was_called_and_apart_from_the_drivers() {
     until_known(&mut client, "cuda");
     for (function, calls, arguments, each) in [
         ("cudaLaunchKernel", 100, &[][..], 0),
-        ("cudaLaunchKernel_ptsz", 20, &[], 0),
+        ("__cudaLaunchKernel", 20, &[], 0),
         ("cudaLaunchKernelExC", 3, &[], 0),
         ("cudaGraphLaunch", 5, &[], 0),
         ("cudaMemcpyAsync", 2, &[1, 2, 10, 0], 0),

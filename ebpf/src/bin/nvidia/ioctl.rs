@@ -13,6 +13,8 @@ const COMMANDS: usize = 10;
 
 /// `/dev/nvidiactl`, which is for all GPUs; the minors below 248 are one each.
 const CONTROL_MINOR: u32 = 255;
+/// `/dev/nvidia-modeset`, of a driver of its own, which passes some of the hooks and not others.
+const MODESET_MINOR: u32 = 254;
 
 /// Positions in the label `command`.
 const CONTROL: usize = 0;
@@ -48,6 +50,9 @@ static NVIDIA_OPENERS: Attention = Attention::new();
 
 #[inline(always)]
 pub fn called(minor: u32, command: u32) {
+    if minor == MODESET_MINOR {
+        return;
+    }
     let Some(record) = NVIDIA_IOCTLS.get_ptr_mut(0) else {
         return;
     };
@@ -60,7 +65,10 @@ pub fn called(minor: u32, command: u32) {
 }
 
 #[inline(always)]
-pub fn opened() {
+pub fn opened(minor: u32) {
+    if minor == MODESET_MINOR {
+        return;
+    }
     attention::call(&NVIDIA_OPENERS, task::process());
     if let Some(record) = NVIDIA_OPENS.get_ptr_mut(0) {
         // SAFETY: as above.

@@ -33,8 +33,6 @@ declare! {
 const MAJOR: u32 = 195;
 /// `dev_t` is major << 20 | minor (include/linux/kdev_t.h).
 const MINORS: u32 = (1 << 20) - 1;
-/// `/dev/nvidia-modeset`
-const MODESET: u32 = 254;
 
 #[tracepoint]
 pub fn xid(context: TracePointContext) -> u32 {
@@ -102,17 +100,20 @@ pub fn ioctl_of_file(context: FEntryContext) -> i32 {
         let inode = Direct::read(&INODE, file) as *const u8;
         (Direct::read(&DEVICE, inode), argument(context, 1) as u32)
     };
-    let minor = device & MINORS;
-    // Modes are set by a driver of their own, which the function above is not of.
-    if device >> 20 == MAJOR && minor != MODESET {
-        ioctl::called(minor, command);
+    if device >> 20 == MAJOR {
+        ioctl::called(device & MINORS, command);
     }
     0
 }
 
 /// `nvidia_open(struct inode *, struct file *)`, before 545 `nvidia_frontend_open`.
 #[kprobe]
-pub fn open(_: ProbeContext) -> u32 {
-    ioctl::opened();
+pub fn open(context: ProbeContext) -> u32 {
+    // SAFETY: the program's own context; the first argument is an inode.
+    let device = unsafe {
+        let inode = function_argument(context.as_ptr(), 0) as *const u8;
+        Copied::read(&DEVICE, inode)
+    };
+    ioctl::opened(device & MINORS);
     0
 }

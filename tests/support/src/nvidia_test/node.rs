@@ -14,6 +14,8 @@ pub enum Node {
     /// The first GPU.
     Gpu,
     Control,
+    /// Of the driver that sets modes, which is another one.
+    Modeset,
     /// Of unified memory.
     Uvm,
 }
@@ -34,12 +36,13 @@ impl Open {
 }
 
 impl Node {
-    pub(super) const ALL: [Self; 3] = [Self::Gpu, Self::Control, Self::Uvm];
+    pub(super) const ALL: [Self; 4] = [Self::Gpu, Self::Control, Self::Modeset, Self::Uvm];
 
     fn path(self) -> &'static str {
         match self {
             Self::Gpu => "/dev/nvidia0",
             Self::Control => "/dev/nvidiactl",
+            Self::Modeset => "/dev/nvidia-modeset",
             Self::Uvm => "/dev/nvidia-uvm",
         }
     }
@@ -48,6 +51,7 @@ impl Node {
         let (major, minor) = match self {
             Self::Gpu => (major("nvidia")?, 0),
             Self::Control => (major("nvidia")?, 255),
+            Self::Modeset => (major("nvidia")?, 254),
             Self::Uvm => (major("nvidia-uvm")?, 0),
         };
         let mode = Mode::from_raw_mode(0o666);

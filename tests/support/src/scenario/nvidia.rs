@@ -74,6 +74,8 @@ pub fn counts(client: &mut Client, driver: &NvidiaTest, variant: Variant) -> Res
     }
     let control = vec![("device", "control")];
     expected.push((IOCTLS, control, Some(7.0)));
+    let count = COMMANDS.len() as f64;
+    expected.push((IOCTLS, vec![], Some(count * (count + 1.0) / 2.0 + 7.0)));
     for (count, (_, command)) in (1..).zip(UVM_COMMANDS) {
         expected.push((
             UVM_IOCTLS,
@@ -145,6 +147,7 @@ fn load(driver: &NvidiaTest) -> Result<()> {
         driver.open(Node::Gpu)?.requests(command, count)?;
     }
     driver.open(Node::Control)?.requests(0xc020_462a, 7)?;
+    driver.open(Node::Modeset)?.requests(0xc020_462a, 5)?;
     for (count, (command, _)) in (1..).zip(UVM_COMMANDS) {
         driver.open(Node::Uvm)?.requests(command, count)?;
     }

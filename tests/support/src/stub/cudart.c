@@ -6,6 +6,7 @@
 extern long cuMemcpyHtoD_v2(long, long, size_t) __attribute__((weak));
 
 int cudaLaunchKernel(void) { return SUCCESS; }
+int __cudaLaunchKernel(void) { return cudaLaunchKernel(); }
 int cudaLaunchKernel_ptsz(void) { return SUCCESS; }
 int cudaLaunchKernelExC(void) { return SUCCESS; }
 int cudaGraphLaunch(void) { return SUCCESS; }
