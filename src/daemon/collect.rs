@@ -3,12 +3,11 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges, check_required};
-use super::follow::Follower;
 use super::run::extra;
 use super::statistics::{Measuring, OnTime};
-use crate::attach::{Scans, Watcher};
+use super::{DaemonError, threads};
+use crate::attach::Scans;
 use crate::cli::{CollectFormat, print};
 use crate::config::Loaded;
 use crate::discover::Drivers;
@@ -16,7 +15,7 @@ use crate::export::json;
 use crate::export::prometheus::{Escaping, Exposition, Format, encode};
 use crate::log::LogCounts;
 use crate::snapshot::Snapshot;
-use crate::sweep::{Pace, Sweeper};
+use crate::sweep::Pace;
 
 /// Loads the modules, waits, sweeps once, prints the snapshot and leaves. With
 /// `run_statistics` the kernel measures the programs' run time all the while.
@@ -49,23 +48,8 @@ pub fn collect(
     };
     let scans = Scans::default();
     let extra = extra(None, log, on, scans.clone());
-    let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
-        .map_err(DaemonError::Runtime)?;
-    let _watcher = Watcher::start(
-        modules.attachers,
-        modules.attention.clone(),
-        scans,
-        sweeper.asker(),
-    )
-    .map_err(DaemonError::Runtime)?;
-    let _follower = Follower::start(
-        modules.followed,
-        drivers,
-        &loaded.config,
-        sweeper.exchange(),
-        modules.attention,
-    )
-    .map_err(DaemonError::Runtime)?;
+    let (sweeper, _searches) =
+        threads::start(modules, drivers, &loaded.config, pace, (scans, extra))?;
     if duration > Duration::from_secs(1) {
         info!(time = %humantime::format_duration(duration), "collecting");
     }

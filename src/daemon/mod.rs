@@ -10,6 +10,7 @@ mod run;
 mod source;
 mod started;
 mod statistics;
+mod threads;
 mod type_information;
 
 pub use collect::collect;

@@ -5,12 +5,11 @@ use std::time::SystemTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use super::DaemonError;
 use super::bring_up::{bring_up, check_privileges};
-use super::follow::Follower;
 use super::source::SweepSource;
 use super::statistics::{OnTime, sample};
-use crate::attach::{Scans, Watcher};
+use super::{DaemonError, threads};
+use crate::attach::Scans;
 use crate::config::{Config, ListenAddress, Loaded};
 use crate::discover::Drivers;
 use crate::export::prometheus::Exposition;
@@ -20,7 +19,7 @@ use crate::introspect::{
 };
 use crate::kernel::share_memory;
 use crate::log::LogCounts;
-use crate::sweep::{Extra, Pace, Sweeper};
+use crate::sweep::{Extra, Pace};
 
 /// Loads the modules and serves until SIGTERM or SIGINT. A module that must run and cannot is
 /// an error in the log and in `geophone_module_state`, but does not end the others: a daemon
@@ -58,23 +57,7 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
         min_interval: config.sweep.min_interval,
         interval: config.sweep.interval,
     };
-    let sweeper = Sweeper::start(modules.running, modules.reports, pace, extra)
-        .map_err(DaemonError::Runtime)?;
-    let _watcher = Watcher::start(
-        modules.attachers,
-        modules.attention.clone(),
-        scans,
-        sweeper.asker(),
-    )
-    .map_err(DaemonError::Runtime)?;
-    let _follower = Follower::start(
-        modules.followed,
-        drivers,
-        &loaded.config,
-        sweeper.exchange(),
-        modules.attention,
-    )
-    .map_err(DaemonError::Runtime)?;
+    let (sweeper, _searches) = threads::start(modules, drivers, config, pace, (scans, extra))?;
     for address in listeners.addresses() {
         info!(url = %format_args!("http://{address}{}", config.web.telemetry_path), "serving");
     }
