@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::keyring::Meaning;
 use super::metric::BoundMetric;
 use super::population::Population;
 use crate::attach::Status;
@@ -98,19 +97,14 @@ impl Holdings {
         let others = vec![OTHER.into(); self.layout.labels];
         let labels: Vec<_> = labels.chain([(other, others)]).collect();
         let families = self.metrics.iter_mut().zip(&sums).map(|(metric, sums)| {
-            metric.bound.begin();
-            for (rank, (id, labels)) in labels.iter().enumerate() {
-                let meaning = Meaning {
-                    labels: labels.clone(),
-                    since,
-                    rank,
-                };
+            let elements = metric.elements();
+            let rows = labels.iter().map(|(id, labels)| {
                 let mut cells = sums.get(id).cloned().unwrap_or_default();
-                cells.resize(metric.elements(), 0);
-                metric.bound.collect(&meaning, &cells, None);
-            }
+                cells.resize(elements, 0);
+                (&labels[..], cells)
+            });
             let fed = metric.programs.iter().all(|it| status.is_attached(it));
-            (metric.bound.family(), fed)
+            (metric.bound.family_of(rows, since), fed)
         });
         let families = families.filter_map(|(family, fed)| fed.then_some(family));
         Ok(families.collect())

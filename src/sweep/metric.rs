@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use geophone_histogram::SLOTS;
 
@@ -87,6 +88,24 @@ impl BoundMetric {
         }
     }
 
+    /// The family of series that are added up outside the kernel: labels and cells of each.
+    pub fn family_of<'a>(
+        &mut self,
+        rows: impl Iterator<Item = (&'a [Arc<str>], Vec<u64>)>,
+        since: SystemTime,
+    ) -> Arc<Family> {
+        self.begin();
+        for (rank, (labels, cells)) in rows.enumerate() {
+            let meaning = Meaning {
+                labels: labels.to_vec(),
+                since,
+                rank,
+            };
+            self.collect(&meaning, &cells, None);
+        }
+        self.family()
+    }
+
     /// The family of what was collected; empties the collection.
     pub fn family(&mut self) -> Arc<Family> {
         let mut collected = std::mem::take(&mut self.collected);
@@ -137,8 +156,6 @@ impl BoundMetric {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
     use crate::snapshot::{OtlpName, Stability};
 

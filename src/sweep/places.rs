@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::holdings::word;
-use super::keyring::Meaning;
 use super::metric::BoundMetric;
 use crate::attach::Status;
 use crate::discover::{Discovered, OTHER};
@@ -60,17 +59,10 @@ impl Places {
         let others = vec![OTHER.into(); self.layout.labels];
         counted.push((others, counts.into_values().sum()));
         let families = self.metrics.iter_mut().map(|metric| {
-            metric.bound.begin();
-            for (rank, (labels, count)) in counted.iter().enumerate() {
-                let meaning = Meaning {
-                    labels: labels.clone(),
-                    since,
-                    rank,
-                };
-                metric.bound.collect(&meaning, &[*count], None);
-            }
+            let rows = counted.iter();
+            let rows = rows.map(|(labels, count)| (&labels[..], vec![*count]));
             let fed = metric.programs.iter().all(|it| status.is_attached(it));
-            (metric.bound.family(), fed)
+            (metric.bound.family_of(rows, since), fed)
         });
         let families = families.filter_map(|(family, fed)| fed.then_some(family));
         Ok(families.collect())

@@ -109,20 +109,18 @@ pub fn start<'a>(
             .map(|metric| at_library(manifest, &metric.descriptor.name, &loaded))
             .collect();
     }
+    let keep = |bound: &BoundMetric, programs: &mut Vec<String>| {
+        *programs = at_library(manifest, &bound.descriptor.name, &loaded);
+        is_fed(manifest, &bound.descriptor.name, &loaded)
+    };
     for held in &mut holdings {
         held.metrics
-            .retain(|metric| is_fed(manifest, &metric.bound.descriptor.name, &loaded));
-        for metric in &mut held.metrics {
-            metric.programs = at_library(manifest, &metric.bound.descriptor.name, &loaded);
-        }
+            .retain_mut(|metric| keep(&metric.bound, &mut metric.programs));
     }
     for places in &mut places {
         places
             .metrics
-            .retain(|metric| is_fed(manifest, &metric.bound.descriptor.name, &loaded));
-        for metric in &mut places.metrics {
-            metric.programs = at_library(manifest, &metric.bound.descriptor.name, &loaded);
-        }
+            .retain_mut(|metric| keep(&metric.bound, &mut metric.programs));
     }
     places.retain(|places| !places.metrics.is_empty());
     let attacher = loaded.take_functions().map(|programs| {
