@@ -7,17 +7,17 @@
 //! leaves help texts unescaped and start times out of its protobuf messages, and takes six
 //! times as long. It therefore serves as the second opinion in the tests.
 
-mod check;
 mod format;
 mod messages;
 mod native;
 mod number;
 mod protobuf;
 mod text;
+mod unit;
 
 use std::sync::Arc;
 
-pub use check::EncodeError;
+pub use super::check::EncodeError;
 pub use format::{Escaping, Format};
 
 use crate::snapshot::Family;

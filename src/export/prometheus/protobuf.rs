@@ -5,12 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
-use super::check::{check, declared_unit};
 use super::messages::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Timestamp,
 };
 use super::native::positive_buckets;
+use super::unit::declared_unit;
 use super::{EncodeError, Exposition};
+use crate::export::check::check;
 use crate::snapshot::{self, Descriptor, Family, Kind, Series, Value};
 
 pub(super) fn write(

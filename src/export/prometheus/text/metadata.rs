@@ -1,4 +1,4 @@
-use super::super::check::declared_unit;
+use super::super::unit::declared_unit;
 use super::{Dialect, escape};
 use crate::snapshot::{Descriptor, Kind};
 

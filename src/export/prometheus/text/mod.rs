@@ -6,9 +6,9 @@ mod metadata;
 
 use std::sync::Arc;
 
-use super::check::check;
 use super::number::{push_float, push_integer};
 use super::{EncodeError, Exposition};
+use crate::export::check::check;
 use crate::snapshot::{Descriptor, Family, Number, Series, Value};
 use histogram::Edges;
 
