@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod attach;
+mod causes;
 pub mod cli;
 pub mod config;
 pub mod daemon;
@@ -18,6 +19,7 @@ pub mod kernel;
 pub mod log;
 pub mod module;
 pub mod nearest;
+pub mod push;
 pub mod regular_file;
 pub mod snapshot;
 pub mod sweep;

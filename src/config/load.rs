@@ -160,6 +160,17 @@ impl Merged {
             sweep: base.sweep,
             exposition: base.exposition,
             statistics: base.statistics,
+            otlp: super::Otlp {
+                enabled: true,
+                interval: std::time::Duration::from_mins(1),
+                export_timeout: std::time::Duration::from_secs(30),
+                flush_timeout: std::time::Duration::from_secs(3),
+                queue_size: 5,
+                max_request_bytes: 4 << 20,
+                service_name: "geophone".into(),
+                resource_attributes: Vec::new(),
+                endpoints: std::collections::BTreeMap::new(),
+            },
             modules,
         })
     }

@@ -15,6 +15,7 @@ mod list;
 mod load;
 mod model;
 mod modules;
+mod otlp;
 mod overlap;
 mod reference;
 pub mod schema;
@@ -29,6 +30,7 @@ pub use model::{
     Config, Enabled, Exposition, Log, LogFormat, LogLevel, ModuleConfig, OptionValue, Statistics,
     Sweep, Web,
 };
+pub use otlp::{Compression, Header, Otlp, OtlpEndpoint, OtlpProtocol};
 pub(crate) use reference::literal;
 pub use reference::reference;
 pub use source::{DEFAULT_FILE, FlagSetting, Overrides, Sources};

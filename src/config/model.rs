@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{Filter, ListenAddress};
+use super::{Filter, ListenAddress, Otlp};
 
 /// Everything the daemon is told, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,7 @@ pub struct Config {
     pub sweep: Sweep,
     pub exposition: Exposition,
     pub statistics: Statistics,
+    pub otlp: Otlp,
     /// Every module of the catalogue, by name.
     pub modules: BTreeMap<String, ModuleConfig>,
 }

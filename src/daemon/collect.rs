@@ -4,7 +4,7 @@ use std::time::Duration;
 use tracing::info;
 
 use super::bring_up::{bring_up, check_privileges, check_required};
-use super::run::extra;
+use super::run::{Counted, extra};
 use super::statistics::{Measuring, OnTime};
 use super::{DaemonError, threads};
 use crate::attach::Scans;
@@ -47,7 +47,13 @@ pub fn collect(
         interval: Duration::MAX,
     };
     let scans = Scans::default();
-    let extra = extra(None, log, on, scans.clone());
+    let extra = extra(Counted {
+        server: None,
+        push: None,
+        log,
+        on,
+        scans: scans.clone(),
+    });
     let (sweeper, _searches) =
         threads::start(modules, drivers, &loaded.config, pace, (scans, extra))?;
     if duration > Duration::from_secs(1) {

@@ -19,6 +19,7 @@ use crate::introspect::{
 };
 use crate::kernel::share_memory;
 use crate::log::LogCounts;
+use crate::push::{self, Endpoints, PushCounters};
 use crate::sweep::{Extra, Pace};
 
 /// Loads the modules and serves until SIGTERM or SIGINT. A module that must run and cannot is
@@ -47,12 +48,15 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let counters = Arc::new(Counters::default());
     let on = Arc::new(OnTime::default());
     let scans = Scans::default();
-    let extra = extra(
-        Some(Arc::clone(&counters)),
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let endpoints = Endpoints::new(&config.otlp, &environment, push::Limits::default());
+    let extra = extra(Counted {
+        server: Some(Arc::clone(&counters)),
+        push: endpoints.as_ref().map(Endpoints::counters),
         log,
-        Arc::clone(&on),
-        scans.clone(),
-    );
+        on: Arc::clone(&on),
+        scans: scans.clone(),
+    });
     let pace = Pace {
         min_interval: config.sweep.min_interval,
         interval: config.sweep.interval,
@@ -61,13 +65,25 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     for address in listeners.addresses() {
         info!(url = %format_args!("http://{address}{}", config.web.telemetry_path), "serving");
     }
-    let server = Server::new(
-        listeners,
-        &server_config(config, counters),
-        Arc::new(SweepSource::new(sweeper)),
-    );
+    let source = Arc::new(SweepSource::new(sweeper));
+    let pushing = endpoints.map(|endpoints| endpoints.start(Arc::clone(&source)));
+    let pushing = pushing.transpose().map_err(DaemonError::Runtime)?;
+    let server = Server::new(listeners, &server_config(config, counters), source);
     let sampling = tokio::spawn(sample(config.statistics, on));
-    server.run(stopped()).await.map_err(DaemonError::Runtime)?;
+    // Responses end while the last metrics are pushed.
+    let (stop, mut stopping) = tokio::sync::oneshot::channel();
+    let serving = server.run(async {
+        stopped().await;
+        let _ = stop.send(());
+    });
+    let flushing = async {
+        let _ = (&mut stopping).await;
+        if let Some(pushing) = pushing {
+            pushing.stop().await;
+        }
+    };
+    let (served, ()) = tokio::join!(serving, flushing);
+    served.map_err(DaemonError::Runtime)?;
     sampling.abort();
     info!("stopped");
     Ok(())
@@ -91,13 +107,19 @@ fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {
     }
 }
 
-/// The metrics that no sweep gives. `counters` are the server's, where there is one.
-pub(super) fn extra(
-    counters: Option<Arc<Counters>>,
-    log: Arc<LogCounts>,
-    on: Arc<OnTime>,
-    scans: Scans,
-) -> Extra {
+/// Who counts what no sweep does.
+pub(super) struct Counted {
+    /// Where there is a server.
+    pub server: Option<Arc<Counters>>,
+    /// Where something is pushed.
+    pub push: Option<PushCounters>,
+    pub log: Arc<LogCounts>,
+    pub on: Arc<OnTime>,
+    pub scans: Scans,
+}
+
+/// The metrics that no sweep gives.
+pub(super) fn extra(counted: Counted) -> Extra {
     let since = SystemTime::now();
     Box::new(move || {
         let mut own = Families::new(since);
@@ -108,14 +130,26 @@ pub(super) fn extra(
             std::env::consts::ARCH,
         ];
         own.info(&BUILD_INFO, &build);
-        own.seconds_counter(&RUN_STATISTICS_SECONDS, &[], on.total().as_secs_f64());
-        for (level, count) in log.by_level() {
+        own.seconds_counter(
+            &RUN_STATISTICS_SECONDS,
+            &[],
+            counted.on.total().as_secs_f64(),
+        );
+        for (level, count) in counted.log.by_level() {
             own.counter(&LOG_MESSAGES, &[level], count);
         }
-        scans.introspect(&mut own);
+        counted.scans.introspect(&mut own);
+        if let Some(push) = &counted.push {
+            push.introspect(&mut own);
+        };
         process_families(&mut own);
         let mut families = own.finish();
-        families.extend(counters.iter().flat_map(|counters| counters.families()));
+        families.extend(
+            counted
+                .server
+                .iter()
+                .flat_map(|counters| counters.families()),
+        );
         families
     })
 }

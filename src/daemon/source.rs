@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use crate::http::{MapStatus, ModuleStatus, ProgramStatus, Source, Status};
 use crate::introspect::{MAP_BYTES, MAP_CAPACITY, MAP_ENTRIES};
-use crate::snapshot::{Snapshot, Value};
+use crate::snapshot::{Snapshot, SnapshotSource, Value};
 use crate::sweep::{ModuleReport, Sweeper};
 
 /// What the web side shows: snapshots of the sweeper and the reports of the modules.
@@ -17,11 +17,13 @@ impl SweepSource {
     }
 }
 
-impl Source for SweepSource {
+impl SnapshotSource for SweepSource {
     async fn snapshot(&self, deadline: Option<Instant>) -> Arc<Snapshot> {
         self.sweeper.snapshot(deadline).await
     }
+}
 
+impl Source for SweepSource {
     fn modules(&self) -> Vec<String> {
         self.sweeper
             .reports()

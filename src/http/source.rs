@@ -1,17 +1,9 @@
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Instant;
-
 use serde::Serialize;
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::SnapshotSource;
 
 /// Where the server gets what it shows.
-pub trait Source: Send + Sync + 'static {
-    /// A snapshot to expose, fresh or young enough to share. Modules that cannot be read before
-    /// the deadline are left out and named in [`Snapshot::late`].
-    fn snapshot(&self, deadline: Option<Instant>) -> impl Future<Output = Arc<Snapshot>> + Send;
-
+pub trait Source: SnapshotSource {
     /// Names of all known modules, running or not: what a scrape may ask for.
     fn modules(&self) -> Vec<String>;
 

@@ -62,7 +62,7 @@ macro_rules! own {
 
 own! {
     BUILD_INFO: Info None "geophone_build_info" ["version", "revision", "rustc", "arch"]
-        ("geophone.build", "1") "The build of this daemon.";
+        ("geophone.build.info", "{build}") "The build of this daemon.";
     MODULE_STATE: Gauge None "geophone_module_state" ["module", "state"]
         ("geophone.module.state", "{module}")
         "1 for the state the module is in: active (every program attached), waiting (for a library that it attaches to), degraded (some programs are attached), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs, or has not loaded the driver that the module measures) or disabled.";
@@ -141,6 +141,36 @@ own! {
     LIBRARY_HOST_MISSES: Gauge None "geophone_library_host_misses" ["reason"]
         ("geophone.library.host_misses", "{file}")
         "Files and directories of the host where libraries may be and that cannot be read now, or are beyond the bound.";
+    OTLP_EXPORTS: Counter None "geophone_otlp_exports_total" ["endpoint", "outcome"]
+        ("geophone.otlp.exports", "{export}")
+        "Snapshots pushed to the endpoint: done (every request was accepted or refused), or displaced (a newer snapshot, or the end of the daemon, came before that).";
+    OTLP_REQUESTS: Counter None "geophone_otlp_requests_total" ["endpoint", "outcome"]
+        ("geophone.otlp.requests", "{request}")
+        "Requests to the endpoint: accepted, partial (accepted but for some points, or with a warning), refused (never sent again) or failed (sent again later). Each attempt counts.";
+    OTLP_POINTS: Counter None "geophone_otlp_sent_points_total" ["endpoint"]
+        ("geophone.otlp.sent_points", "{point}")
+        "Data points that the endpoint accepted.";
+    OTLP_REJECTED: Counter None "geophone_otlp_rejected_points_total" ["endpoint"]
+        ("geophone.otlp.rejected_points", "{point}")
+        "Data points that the endpoint said it rejected of requests that it accepted.";
+    OTLP_DROPPED: Counter None "geophone_otlp_dropped_points_total" ["endpoint", "reason"]
+        ("geophone.otlp.dropped_points", "{point}")
+        "Data points that the endpoint did not get: their request was refused, a newer snapshot displaced theirs (whose totals, or whose deltas, hold what these held), or they fit no request (unfit).";
+    OTLP_SENT_BYTES: Counter Bytes "geophone_otlp_sent_bytes_total" ["endpoint"]
+        ("geophone.otlp.sent", "By")
+        "Bodies of requests that the endpoint accepted, as they were sent, which may be compressed.";
+    OTLP_ENCODE_SECONDS: Counter Seconds "geophone_otlp_encode_seconds_total" ["endpoint"]
+        ("geophone.otlp.encode", "s")
+        "Time that encoding and compressing snapshots for the endpoint took.";
+    OTLP_QUEUE_LENGTH: Gauge None "geophone_otlp_queue_length" ["endpoint"]
+        ("geophone.otlp.queue_length", "{snapshot}")
+        "Snapshots that wait for the endpoint, with the one that is being sent.";
+    OTLP_QUEUE_CAPACITY: Gauge None "geophone_otlp_queue_capacity" ["endpoint"]
+        ("geophone.otlp.queue_capacity", "{snapshot}")
+        "Snapshots that there is room for (otlp.queue_size).";
+    OTLP_LAST_SUCCESS: Gauge Seconds "geophone_otlp_last_success_timestamp_seconds" ["endpoint"]
+        ("geophone.otlp.last_success_timestamp", "s")
+        "When the endpoint last accepted a request, in Unix time. Missing until it does.";
     LOG_MESSAGES: Counter None "geophone_log_messages_total" ["level"]
         ("geophone.log.messages", "{message}")
         "Messages logged.";

@@ -4,6 +4,8 @@ use std::fmt;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 
+use crate::causes::with_causes;
+
 /// A message's text and its fields, in the order in which they were written.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -51,16 +53,6 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let mut text = value.to_string();
-        let mut cause = value.source();
-        while let Some(error) = cause {
-            let inner = error.to_string();
-            // Many errors already say their cause.
-            if !text.contains(&inner) {
-                text = format!("{text}: {inner}");
-            }
-            cause = error.source();
-        }
-        self.add(field, text.into());
+        self.add(field, with_causes(value).into());
     }
 }

@@ -2,9 +2,11 @@
 
 mod family;
 mod histogram;
+mod source;
 
 pub use family::{Descriptor, Family, Kind, Number, OtlpName, Series, Stability, Unit, Value};
 pub use histogram::Histogram;
+pub use source::SnapshotSource;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,4 +20,12 @@ pub struct Snapshot {
     pub families: Vec<Arc<Family>>,
     /// Modules left out because the deadline came before their maps were read.
     pub late: Vec<String>,
+}
+
+impl Snapshot {
+    /// How many series there are.
+    pub fn points(&self) -> u64 {
+        let families = self.families.iter();
+        families.map(|family| family.series.len() as u64).sum()
+    }
 }

@@ -10,7 +10,7 @@ use geophone::http::{
     Counters, Limits, Listeners, MapStatus, ModuleStatus, ProgramStatus, Server, ServerConfig,
     Source, Status,
 };
-use geophone::snapshot::{Snapshot, Value};
+use geophone::snapshot::{Snapshot, SnapshotSource, Value};
 use geophone_test_support::client::{Client, Response};
 use geophone_test_support::wait;
 use tokio::sync::{Semaphore, oneshot};
@@ -44,7 +44,7 @@ impl Default for Fake {
     }
 }
 
-impl Source for Fake {
+impl SnapshotSource for Fake {
     async fn snapshot(&self, deadline: Option<Instant>) -> Arc<Snapshot> {
         *self.budget.lock().unwrap() =
             deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -52,7 +52,9 @@ impl Source for Fake {
         self.gate.acquire().await.unwrap().forget();
         Arc::clone(&self.snapshot.lock().unwrap())
     }
+}
 
+impl Source for Fake {
     fn modules(&self) -> Vec<String> {
         sample::MODULES.map(str::to_owned).to_vec()
     }

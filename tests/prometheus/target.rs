@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use geophone::export::prometheus::Exposition;
 use geophone::http::{Counters, Limits, Listeners, Server, ServerConfig, Source, Status};
-use geophone::snapshot::{Family, Snapshot};
+use geophone::snapshot::{Family, Snapshot, SnapshotSource};
 use tokio::sync::oneshot;
 
 use crate::sample;
@@ -16,7 +16,7 @@ struct Fixed {
     counters: Arc<Counters>,
 }
 
-impl Source for Fixed {
+impl SnapshotSource for Fixed {
     async fn snapshot(&self, _deadline: Option<Instant>) -> Arc<Snapshot> {
         let mut snapshot = sample::snapshot(20_000);
         for family in &mut snapshot.families {
@@ -30,7 +30,9 @@ impl Source for Fixed {
         snapshot.families.extend(self.counters.families());
         Arc::new(snapshot)
     }
+}
 
+impl Source for Fixed {
     fn modules(&self) -> Vec<String> {
         sample::MODULES.map(str::to_owned).to_vec()
     }

@@ -23,16 +23,29 @@ pub fn descriptor(name: &str, kind: Kind, unit: Unit, labels: &[&str]) -> Descri
         unit,
         labels: labels.iter().map(|label| (*label).to_owned()).collect(),
         module: None,
-        otlp: OtlpName {
-            name: name.replace('_', "."),
-            unit: "1".to_owned(),
-        },
+        otlp: otlp(name, unit),
         stability: Stability::Stable,
         classic: if unit == Unit::Bytes {
             (9, 24)
         } else {
             (-20, 4)
         },
+    }
+}
+
+/// The name that means the same to Prometheus.
+fn otlp(name: &str, unit: Unit) -> OtlpName {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    let stem = name.strip_suffix(unit.as_str()).unwrap_or(name);
+    let unit = match unit {
+        Unit::None => "{thing}",
+        Unit::Seconds => "s",
+        Unit::Bytes => "By",
+        Unit::Ratio => "1",
+    };
+    OtlpName {
+        name: stem.trim_end_matches('_').replace('_', "."),
+        unit: unit.to_owned(),
     }
 }
 

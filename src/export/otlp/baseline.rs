@@ -3,7 +3,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::Part;
+use opentelemetry_proto::tonic::metrics::v1::AggregationTemporality;
+
+use super::{Part, Shape};
 use crate::snapshot::{Histogram, Number, Series, Snapshot, Value};
 
 /// What a receiver was told last of each series: what the next delta is against. A delta that
@@ -52,12 +54,16 @@ impl Baseline {
         }
     }
 
-    /// Takes note that the receiver was told parts of a snapshot.
-    pub fn told(&mut self, snapshot: &Snapshot, parts: &[Part]) {
+    /// Takes note that the receiver was told parts of a snapshot. Of totals no note is needed.
+    pub fn told(&mut self, shape: Shape, snapshot: &Snapshot, parts: &[Part]) {
         for part in parts {
             let Some(family) = snapshot.families.get(part.family) else {
                 continue;
             };
+            let temporality = shape.temporality_of(family.descriptor.kind);
+            if temporality != AggregationTemporality::Delta {
+                continue;
+            }
             let name = &family.descriptor.name;
             if !self.told.contains_key(name) {
                 self.told.insert(name.clone(), HashMap::new());

@@ -182,7 +182,9 @@ pub(super) fn otlp(
         Unit::Bytes => (otlp.unit == "By", "\"By\""),
         Unit::Ratio => (otlp.unit == "1", "\"1\""),
         // A gauge of unit 1 would be translated to a ratio.
-        Unit::None if kind == Kind::Gauge => (annotated, "what is counted, such as \"{socket}\""),
+        Unit::None if matches!(kind, Kind::Gauge | Kind::Info) => {
+            (annotated, "what is counted, such as \"{socket}\"")
+        }
         Unit::None => (
             annotated || otlp.unit == "1",
             "what is counted, such as \"{segment}\", or \"1\"",

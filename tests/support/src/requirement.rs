@@ -14,6 +14,8 @@ pub enum Requirement {
     Bpf,
     /// Prometheus and promtool.
     Prometheus,
+    /// A Python with OpenTelemetry's messages.
+    Otlp,
 }
 
 impl Requirement {
@@ -21,6 +23,7 @@ impl Requirement {
         match self {
             Self::Bpf => "GEOPHONE_REQUIRE_BPF",
             Self::Prometheus => "GEOPHONE_REQUIRE_PROMETHEUS",
+            Self::Otlp => "GEOPHONE_REQUIRE_OTLP",
         }
     }
 

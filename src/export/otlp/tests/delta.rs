@@ -24,7 +24,7 @@ fn send(snapshot: &Arc<Snapshot>, baseline: &mut Baseline, told: bool) -> Vec<Re
     assert_eq!(unfit, 0);
     for request in &requests {
         if told {
-            baseline.told(snapshot, &request.parts);
+            baseline.told(encoding.shape, snapshot, &request.parts);
         }
     }
     baseline.forget_gone(snapshot);

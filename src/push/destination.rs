@@ -1,0 +1,209 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use bytes::Bytes;
+use tokio::time::{Instant, sleep_until};
+
+use super::counters::Counters;
+use super::limits::{GROWTH, Limits};
+use super::outcome::Outcome;
+use super::queue::Queue;
+use super::streak::Streak;
+use super::transport::Transport;
+use crate::export::otlp::{Baseline, Encoding, Part, Requests};
+use crate::snapshot::Snapshot;
+
+/// Sends the snapshots of a queue to one endpoint, one request at a time.
+pub(super) struct Destination {
+    pub queue: Arc<Queue>,
+    pub transport: Transport,
+    pub encoding: Encoding,
+    pub counters: Arc<Counters>,
+    pub streak: Streak,
+    pub export_timeout: Duration,
+    pub limits: Limits,
+    baseline: Baseline,
+}
+
+/// A snapshot on its way.
+struct Export {
+    requests: Requests,
+    /// The request that is sent, until the endpoint takes or refuses it.
+    pending: Option<Pending>,
+}
+
+struct Pending {
+    body: Bytes,
+    points: u64,
+    parts: Vec<Part>,
+}
+
+/// How long to wait before the same request is sent again.
+enum Wait {
+    /// As we think best: the end of the daemon cuts it short once.
+    Own(Duration),
+    /// As the endpoint asked.
+    Asked(Duration),
+}
+
+impl Destination {
+    pub fn new(
+        queue: Arc<Queue>,
+        transport: Transport,
+        encoding: Encoding,
+        (counters, streak): (Arc<Counters>, Streak),
+        export_timeout: Duration,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            queue,
+            transport,
+            encoding,
+            counters,
+            streak,
+            export_timeout,
+            limits,
+            baseline: Baseline::default(),
+        }
+    }
+
+    /// Sends until the queue is closed and empty.
+    pub async fn run(mut self) {
+        let mut backoff = self.backoff();
+        let mut hurried = false;
+        while let Some((number, snapshot)) = self.queue.head().await {
+            let mut export = Export::new(snapshot);
+            let is_done = loop {
+                let Some(wait) = self.pass(&mut export, &mut backoff).await else {
+                    break true;
+                };
+                self.wait(wait, &mut hurried).await;
+                if !self.queue.is_head(number) {
+                    break false;
+                }
+            };
+            self.end(&export, is_done);
+            self.queue.done(number);
+        }
+    }
+
+    /// Sends what is left of an export, until something fails.
+    async fn pass(
+        &mut self,
+        export: &mut Export,
+        backoff: &mut ExponentialBackoff,
+    ) -> Option<Wait> {
+        let deadline = Instant::now() + self.export_timeout;
+        while self.prepare(export) {
+            let Some(pending) = &export.pending else {
+                break;
+            };
+            match self.transport.send(pending.body.clone(), deadline).await {
+                Outcome::Accepted { rejected, message } => {
+                    self.accepted(pending, rejected, &message);
+                    *backoff = self.backoff();
+                }
+                Outcome::Refused { why } => {
+                    add(&self.counters.requests_refused, 1);
+                    add(&self.counters.dropped_refused, pending.points);
+                    self.streak.refused(&why);
+                    *backoff = self.backoff();
+                }
+                Outcome::Failed { why, after } => {
+                    add(&self.counters.requests_failed, 1);
+                    self.streak.failed(&why);
+                    let own = backoff.next().unwrap_or(self.limits.longest_wait);
+                    return Some(match after {
+                        Some(after) => Wait::Asked(after.min(self.limits.longest_retry_after)),
+                        None => Wait::Own(own),
+                    });
+                }
+            }
+            // Taken or refused: neither is sent again, nor is it in the next delta.
+            let shape = self.encoding.shape;
+            self.baseline
+                .told(shape, export.requests.snapshot(), &pending.parts);
+            export.pending = None;
+        }
+        None
+    }
+
+    /// Sees to it that a request is pending; false when there is none left.
+    fn prepare(&self, export: &mut Export) -> bool {
+        if export.pending.is_some() {
+            return true;
+        }
+        let started = std::time::Instant::now();
+        let request = export.requests.next(&self.encoding, &self.baseline);
+        export.pending = request.map(|request| Pending {
+            body: self.transport.pack(request.body),
+            points: request.points,
+            parts: request.parts,
+        });
+        self.counters.encoded(started.elapsed());
+        export.pending.is_some()
+    }
+
+    fn accepted(&mut self, pending: &Pending, rejected: u64, message: &str) {
+        let counters = &self.counters;
+        let rejected = rejected.min(pending.points);
+        if rejected == 0 && message.is_empty() {
+            add(&counters.requests_accepted, 1);
+        } else {
+            add(&counters.requests_partial, 1);
+        }
+        add(&counters.points, pending.points - rejected);
+        add(&counters.rejected, rejected);
+        add(&counters.bytes, pending.body.len() as u64);
+        counters.succeeded();
+        self.streak.accepted(rejected, message);
+    }
+
+    async fn wait(&self, wait: Wait, hurried: &mut bool) {
+        let (Wait::Own(time) | Wait::Asked(time)) = wait;
+        let until = Instant::now() + time;
+        if *hurried || matches!(wait, Wait::Asked(_)) {
+            return sleep_until(until).await;
+        }
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = self.queue.closed() => *hurried = true,
+        }
+    }
+
+    fn end(&mut self, export: &Export, is_done: bool) {
+        add(&self.counters.dropped_unfit, export.requests.unfit());
+        if is_done {
+            add(&self.counters.exports_done, 1);
+            self.baseline.forget_gone(export.requests.snapshot());
+        } else {
+            let pending = export.pending.as_ref().map_or(0, |pending| pending.points);
+            self.counters.displaced(pending + export.requests.left());
+        }
+    }
+
+    fn backoff(&self) -> ExponentialBackoff {
+        ExponentialBuilder::new()
+            .with_min_delay(self.limits.first_wait)
+            .with_max_delay(self.limits.longest_wait)
+            .with_factor(GROWTH)
+            .with_jitter()
+            .without_max_times()
+            .build()
+    }
+}
+
+impl Export {
+    fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self {
+            requests: Requests::new(snapshot),
+            pending: None,
+        }
+    }
+}
+
+fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Relaxed);
+}

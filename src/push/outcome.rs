@@ -1,0 +1,36 @@
+use std::time::Duration;
+
+use super::limits::MESSAGE_CHARS;
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The endpoint took it, but for some points perhaps, which it will never take.
+    Accepted { rejected: u64, message: String },
+    /// The endpoint will never take it.
+    Refused { why: String },
+    /// It may be sent again, as soon as the endpoint said or when we think best.
+    Failed {
+        why: String,
+        after: Option<Duration>,
+    },
+}
+
+impl Outcome {
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self::Failed {
+            why: why.into(),
+            after: None,
+        }
+    }
+}
+
+/// A message of an endpoint, fit for a line of the log.
+pub(super) fn shown(message: &str) -> String {
+    let message = message.trim();
+    let mut shown: String = message.chars().take(MESSAGE_CHARS).collect();
+    if shown.len() < message.len() {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,101 @@
+use std::error::Error;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use rustls::ClientConfig;
+use tokio::time::Instant;
+use tonic::codec::CompressionEncoding;
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
+
+use super::codec::EncodedCodec;
+use super::limits::RESPONSE_BYTES;
+use super::{TlsError, USER_AGENT, connector};
+use crate::causes::with_causes;
+use crate::config::{Compression, OtlpEndpoint};
+use crate::push::outcome::{Outcome, shown};
+
+const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+/// OTLP over gRPC.
+#[derive(Debug)]
+pub(super) struct Grpc {
+    channel: Channel,
+    metadata: MetadataMap,
+    compression: Compression,
+}
+
+impl Grpc {
+    pub fn new(endpoint: &OtlpEndpoint, tls: ClientConfig) -> Result<Self, TlsError> {
+        let unusable = |error: tonic::transport::Error| TlsError::Url {
+            url: endpoint.metrics_url.clone(),
+            reason: with_causes(&error),
+        };
+        let channel = Endpoint::from_shared(endpoint.metrics_url.clone())
+            .and_then(|endpoint| endpoint.user_agent(USER_AGENT))
+            .map_err(unusable)?
+            .connect_with_connector_lazy(connector::http2(tls, endpoint.timeout));
+        let mut headers = http::HeaderMap::new();
+        for header in &endpoint.headers {
+            headers.append(header.name.clone(), header.value.clone());
+        }
+        Ok(Self {
+            channel,
+            metadata: MetadataMap::from_headers(headers),
+            compression: endpoint.compression,
+        })
+    }
+
+    pub async fn send(&self, message: Bytes, until: Instant) -> Outcome {
+        let mut client = tonic::client::Grpc::new(self.channel.clone())
+            .max_decoding_message_size(RESPONSE_BYTES);
+        if self.compression == Compression::Gzip {
+            client = client.send_compressed(CompressionEncoding::Gzip);
+        }
+        if let Err(error) = client.ready().await {
+            return Outcome::failed(with_causes(&error));
+        }
+        let mut request = Request::new(message);
+        request.metadata_mut().clone_from(&self.metadata);
+        request.set_timeout(until.saturating_duration_since(Instant::now()));
+        let path = PathAndQuery::from_static(EXPORT);
+        match client.unary(request, path, EncodedCodec).await {
+            Ok(response) => {
+                let partial = response.into_inner().partial_success.unwrap_or_default();
+                Outcome::Accepted {
+                    rejected: u64::try_from(partial.rejected_data_points).unwrap_or(0),
+                    message: shown(&partial.error_message),
+                }
+            }
+            Err(status) => failure(&status),
+        }
+    }
+}
+
+/// What the protocol's table of codes says of a failure.
+fn failure(status: &Status) -> Outcome {
+    let retry = status.get_details_retry_info();
+    let after = retry.as_ref().and_then(|info| info.retry_delay);
+    let may_retry = match status.code() {
+        Code::Cancelled
+        | Code::DeadlineExceeded
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unavailable
+        | Code::DataLoss => true,
+        Code::ResourceExhausted => retry.is_some(),
+        // Without a source the status is the endpoint's own; with one the connection failed.
+        _ => status.source().is_some(),
+    };
+    let why = match status.source() {
+        Some(source) => with_causes(source),
+        None => format!("{:?}: {}", status.code(), shown(status.message())),
+    };
+    if may_retry {
+        Outcome::Failed { why, after }
+    } else {
+        Outcome::Refused { why }
+    }
+}

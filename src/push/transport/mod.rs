@@ -1,0 +1,94 @@
+//! Connections to endpoints.
+
+mod codec;
+mod connector;
+mod files;
+mod grpc;
+mod gzip;
+mod http;
+mod retry_after;
+mod tls;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use self::files::Stamp;
+use self::grpc::Grpc;
+use self::http::Http;
+use super::limits;
+use super::outcome::Outcome;
+use crate::config::{OtlpEndpoint, OtlpProtocol};
+
+pub use tls::{TlsError, check as check_tls};
+
+/// Says who we are, as the specification wants exporters to.
+const USER_AGENT: &str = concat!("geophone/", env!("CARGO_PKG_VERSION"));
+
+/// What carries requests to an endpoint. It is made when it is needed, and made anew when the
+/// certificates have changed, so that they can be renewed while the daemon runs.
+#[derive(Debug)]
+pub(super) struct Transport {
+    endpoint: OtlpEndpoint,
+    made: Option<(Stamp, Protocol)>,
+}
+
+#[derive(Debug)]
+enum Protocol {
+    Http(Http),
+    Grpc(Grpc),
+}
+
+impl Transport {
+    pub fn new(endpoint: OtlpEndpoint) -> Self {
+        Self {
+            endpoint,
+            made: None,
+        }
+    }
+
+    /// The body as it is sent.
+    pub fn pack(&self, body: Vec<u8>) -> Bytes {
+        match self.endpoint.protocol {
+            OtlpProtocol::HttpProtobuf => http::pack(self.endpoint.compression, body),
+            // The library compresses messages as it frames them.
+            OtlpProtocol::Grpc => body.into(),
+        }
+    }
+
+    /// Sends a packed body and waits for the answer, until the deadline at most and no longer
+    /// than the endpoint's timeout.
+    pub async fn send(&mut self, body: Bytes, deadline: Instant) -> Outcome {
+        let until = deadline.min(Instant::now() + self.endpoint.timeout);
+        let protocol = match self.protocol() {
+            Ok(protocol) => protocol,
+            Err(error) => return Outcome::failed(error.to_string()),
+        };
+        let sending = async {
+            match protocol {
+                Protocol::Http(http) => http.send(body).await,
+                Protocol::Grpc(grpc) => grpc.send(body, until).await,
+            }
+        };
+        match tokio::time::timeout_at(until, sending).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::failed("no answer in time"),
+        }
+    }
+
+    fn protocol(&mut self) -> Result<&Protocol, TlsError> {
+        let stamp = Stamp::of(&self.endpoint);
+        let made = match self.made.take() {
+            Some((made_of, protocol)) if made_of == stamp => protocol,
+            _ => self.make()?,
+        };
+        Ok(&self.made.insert((stamp, made)).1)
+    }
+
+    fn make(&self) -> Result<Protocol, TlsError> {
+        let tls = tls::client_config(&self.endpoint)?;
+        Ok(match self.endpoint.protocol {
+            OtlpProtocol::HttpProtobuf => Protocol::Http(Http::new(&self.endpoint, tls)?),
+            OtlpProtocol::Grpc => Protocol::Grpc(Grpc::new(&self.endpoint, tls)?),
+        })
+    }
+}

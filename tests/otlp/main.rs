@@ -1,0 +1,20 @@
+//! The push, against receivers that are not ours: Python's, made of OpenTelemetry's own messages
+//! and gRPC's own library, and Prometheus.
+//!
+//! `OTLP_PYTHON` names the Python to run the receivers with, as `cargo xtask fetch otlp-python`
+//! prints it. Where there is none the tests are skipped, loudly; with `GEOPHONE_REQUIRE_OTLP=1`
+//! that is a failure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod agreement;
+mod counted;
+mod delivery;
+mod faults;
+mod outage;
+mod pushing;
+mod python;
+mod receiver;
+#[path = "../sample/mod.rs"]
+mod sample;
+mod tls;
