@@ -1,4 +1,5 @@
-//! `cargo xtask fetch`: programs to test with that Debian 12 has only in older versions.
+//! `cargo xtask fetch`: programs to test with that Debian 12 does not have, or only in older
+//! versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +8,11 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::apt::Suite;
+use crate::venv;
 
 /// Fetch a program to test with and print its path
 ///
-/// Taken from the newest Debian suite and kept under target/fetch/.
+/// Taken from the newest Debian suite, or from PyPI, and kept under target/fetch/.
 #[derive(clap::Args)]
 pub struct Arguments {
     program: Program,
@@ -22,14 +24,20 @@ enum Program {
     Prometheus,
     /// The promtool that belongs to it
     Promtool,
+    /// A Python with the packages of tests/otlp/python/requirements.txt
+    OtlpPython,
 }
 
 pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
-    let name = match arguments.program {
-        Program::Prometheus => "prometheus",
-        Program::Promtool => "promtool",
+    let path = match arguments.program {
+        Program::Prometheus => prometheus(root)?.join("prometheus"),
+        Program::Promtool => prometheus(root)?.join("promtool"),
+        Program::OtlpPython => venv::python(
+            &root.join("tests/otlp/python/requirements.txt"),
+            &root.join("target/fetch/otlp-python"),
+        )?,
     };
-    println!("{}", prometheus(root)?.join(name).display());
+    println!("{}", path.display());
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod docs;
 mod fetch;
 mod guest;
 mod release;
+mod venv;
 mod vm;
 mod vm_test;
 
