@@ -1,0 +1,1 @@
+"""What compare.py and fold_deltas.py are made of."""
