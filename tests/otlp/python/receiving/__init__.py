@@ -1,0 +1,1 @@
+"""What receiver.py is made of."""
