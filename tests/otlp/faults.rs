@@ -168,8 +168,8 @@ fn an_endpoint_is_left_alone_for_as_long_as_it_asks() {
         ),
         (
             HttpProtobuf,
-            json!({"do": "fail", "status": 503, "retry_date": 3}),
-            1.9,
+            json!({"do": "fail", "status": 503, "retry_after": 3, "retry_date": true}),
+            2.9,
         ),
         (
             Grpc,
