@@ -40,7 +40,10 @@ fn dispatch(command: &Command, overrides: geophone::config::Overrides) -> u8 {
 fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
     let loaded = Config::load(sources, Catalogue::builtin()?)?;
     daemon::check_type_information(&loaded).map_err(|mistake| vec![mistake])?;
-    Ok(loaded)
+    match daemon::check_endpoints(&loaded) {
+        mistakes if mistakes.is_empty() => Ok(loaded),
+        mistakes => Err(mistakes),
+    }
 }
 
 /// Looks for every mistake: none keeps others from being found.
@@ -50,6 +53,7 @@ fn check(sources: &Sources) -> Result<u8, Vec<ConfigError>> {
         mut mistakes,
     } = Draft::read(sources, Catalogue::builtin()?)?;
     mistakes.extend(daemon::check_type_information(&loaded).err());
+    mistakes.extend(daemon::check_endpoints(&loaded));
     let modules = loaded.catalogue.iter();
     mistakes.extend(modules.filter_map(|module| {
         let settings = loaded.config.modules.get(&module.manifest.name)?;

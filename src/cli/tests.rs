@@ -231,7 +231,8 @@ fn errors_and_help_show_the_same_usage() {
 fn every_flag_reaches_the_configuration() {
     let line = "--btf=/b --module-dir=/nonexistent --web.listen-address=:1 --web.telemetry-path=/m \
         --web.max-requests=2 --log.level=warn --log.format=json --sweep.interval=9s \
-        --sweep.min-interval=2s --module.disk --no-module.beep";
+        --sweep.min-interval=2s --otlp.endpoint=h:1 --otlp.protocol=grpc --module.disk \
+        --no-module.beep";
     let overrides = invoke(line).unwrap().overrides;
     let mut sources = Sources {
         overrides,
@@ -246,7 +247,7 @@ fn every_flag_reaches_the_configuration() {
     let loaded = Config::load(&sources, catalogue()).unwrap();
     assert_eq!(
         render::summary(&loaded.config),
-        "configuration is valid (defaults, no file); modules: beep off, disk on; metrics at /m on :1\n"
+        "configuration is valid (defaults, no file); modules: beep off, disk on; metrics at /m on :1; pushed every 1m to default at https://h:1 (grpc)\n"
     );
     assert_eq!(loaded.config.web.max_requests, 2);
     assert_eq!(loaded.config.sweep.min_interval.as_secs(), 2);

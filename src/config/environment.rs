@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_key_can_be_set() {
-        for key in schema::all(&catalogue()) {
+        for key in schema::all(&catalogue(), &[]) {
             assert!(is_ours(&key.variable()), "{}", key.path);
         }
     }

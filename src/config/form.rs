@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use figment::value::Value as Merged;
 
-use super::Pattern;
+use super::{Pattern, otlp};
 use crate::document::{Node, Problem, Value, did_you_mean};
 use crate::http;
 
@@ -31,12 +31,16 @@ pub enum Form {
     Pattern,
     /// true, false or "auto".
     Enabled,
+    /// Any text.
+    Text,
+    /// A list of `name=value`, whose values may be secrets.
+    Pairs,
 }
 
 impl Form {
     /// Whether the value is a list.
     pub fn is_list(&self) -> bool {
-        matches!(self, Self::Paths | Self::Addresses)
+        matches!(self, Self::Paths | Self::Addresses | Self::Pairs)
     }
 
     /// Gives text from the environment or the command line the type that the key wants. What
@@ -61,9 +65,11 @@ impl Form {
                 .filter(|value| (min..=max).contains(&value))
                 .map(Merged::from)
                 .ok_or_else(|| self.mismatch(node, "")),
+            (Self::Pairs, Value::Array(items)) => otlp::check_pairs(items),
             (Self::Paths | Self::Addresses, Value::Array(items)) => {
                 self.check_list(items, &node.origin)
             }
+            (Self::Pairs, Value::String(_)) => Err(self.is_no_list(node)),
             (_, Value::String(text)) => match self.check_text(text) {
                 Ok(true) => Ok(text.as_str().into()),
                 Ok(false) => Err(self.mismatch(node, "")),
@@ -71,6 +77,14 @@ impl Form {
             },
             _ => Err(self.mismatch(node, "")),
         }
+    }
+
+    /// The text may be a secret, and is not told.
+    fn is_no_list(&self, node: &Node) -> Vec<Problem> {
+        vec![Problem {
+            origin: node.origin.clone(),
+            message: format!("must be {}, found a string", self.expected(false)),
+        }]
     }
 
     fn mismatch(&self, node: &Node, reason: &str) -> Vec<Problem> {
@@ -90,7 +104,7 @@ impl Form {
     /// Whether a string fits; the reason where the form's description does not say it.
     fn check_text(&self, text: &str) -> Result<bool, String> {
         match self {
-            Self::Path => Ok(true),
+            Self::Path | Self::Text => Ok(true),
             Self::Duration { min, max } => {
                 let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
                 Ok((*min..=*max).contains(&parsed))

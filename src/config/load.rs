@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -8,7 +9,7 @@ use super::layer::{Input, Layer, RawSetting, Setting, Text, flatten};
 use super::model::{Config, Exposition, Log, Statistics, Sweep, Web};
 use super::schema::{self, Key};
 use super::source::{Overrides, Sources};
-use super::{ConfigError, environment, modules};
+use super::{ConfigError, environment, modules, opentelemetry, otlp};
 use crate::document::{self, Node, Origin, Problems};
 use crate::module::Catalogue;
 use crate::regular_file;
@@ -19,8 +20,15 @@ pub struct Loaded {
     pub config: Config,
     /// The modules given to [`Config::load`] and those of `module_dirs`.
     pub catalogue: Catalogue,
-    /// Where `btf` was set, for those who open the file.
-    pub btf_origin: Origin,
+    /// Where keys were set, of those that somebody set.
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Loaded {
+    /// Where a key was set, for those who use what it names.
+    pub fn origin(&self, path: &str) -> &Origin {
+        self.origins.get(path).unwrap_or(&Origin::Default)
+    }
 }
 
 /// What the layers come to, right or not.
@@ -44,20 +52,26 @@ impl Draft {
         let (file, in_file) = read_file(sources, &problems);
         let layers = [
             ("file", in_file),
+            (
+                "opentelemetry",
+                opentelemetry::settings(&sources.environment, &problems),
+            ),
             ("environment", of_environment(sources, &problems)),
             ("flags", of_flags(&sources.overrides)),
         ];
         let (catalogue, incomplete) = extend(known, &layers, &problems);
-        let keys = schema::all(&catalogue);
+        let settings = layers.iter().flat_map(|(_, settings)| settings);
+        let endpoints = otlp::endpoints(settings, &problems);
+        let keys = schema::all(&catalogue, &endpoints);
         let checker = Checker::new(&keys, catalogue.names().collect(), incomplete, &problems);
         let merged = Merged::new(&layers, &keys, &checker);
-        let Some(config) = merged.config(file, &catalogue, &problems) else {
+        let Some(config) = merged.config(file, &catalogue, &endpoints, &problems) else {
             return Err(problems.into_sorted());
         };
         let loaded = Loaded {
             config,
             catalogue,
-            btf_origin: merged.origin("btf"),
+            origins: merged.origins(&keys),
         };
         let mistakes = problems.into_sorted();
         Ok(Self { loaded, mistakes })
@@ -122,10 +136,20 @@ impl Merged {
             .map_or(Origin::Default, |entry| entry.origin.clone())
     }
 
+    fn origins(&self, keys: &[Key]) -> BTreeMap<String, Origin> {
+        let origins = keys
+            .iter()
+            .map(|key| (key.path.clone(), self.origin(&key.path)));
+        origins
+            .filter(|(_, origin)| *origin != Origin::Default)
+            .collect()
+    }
+
     fn config(
         &self,
         file: Option<PathBuf>,
         catalogue: &Catalogue,
+        endpoints: &[String],
         problems: &Problems,
     ) -> Option<Config> {
         let base: Base = match self.figment.extract() {
@@ -160,17 +184,7 @@ impl Merged {
             sweep: base.sweep,
             exposition: base.exposition,
             statistics: base.statistics,
-            otlp: super::Otlp {
-                enabled: true,
-                interval: std::time::Duration::from_mins(1),
-                export_timeout: std::time::Duration::from_secs(30),
-                flush_timeout: std::time::Duration::from_secs(3),
-                queue_size: 5,
-                max_request_bytes: 4 << 20,
-                service_name: "geophone".into(),
-                resource_attributes: Vec::new(),
-                endpoints: std::collections::BTreeMap::new(),
-            },
+            otlp: otlp::read(self, endpoints, problems),
             modules,
         })
     }

@@ -15,6 +15,7 @@ mod list;
 mod load;
 mod model;
 mod modules;
+mod opentelemetry;
 mod otlp;
 mod overlap;
 mod reference;

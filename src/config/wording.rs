@@ -46,6 +46,8 @@ impl Form {
                 format!("a path that begins with \"/\" and is neither {reserved}")
             }
             Self::Pattern => format!("a regular expression{in_quotes}"),
+            Self::Text => format!("text{in_quotes}"),
+            Self::Pairs => "a list of texts, such as [\"name=value\"]".into(),
             Self::Enabled => format!("true, false or {}", written("auto", is_text)),
         }
     }

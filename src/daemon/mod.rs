@@ -4,6 +4,7 @@ mod announce;
 mod bring_up;
 mod collect;
 mod doctor;
+mod endpoints;
 mod error;
 mod follow;
 mod run;
@@ -15,6 +16,7 @@ mod type_information;
 
 pub use collect::collect;
 pub use doctor::{Diagnosis, diagnose};
+pub use endpoints::check_endpoints;
 pub use error::DaemonError;
 pub use run::run;
 pub use type_information::check_type_information;

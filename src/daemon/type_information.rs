@@ -16,7 +16,7 @@ pub fn check_type_information(loaded: &Loaded) -> Result<(), ConfigError> {
     KernelBtf::open(Some(file))
         .map(drop)
         .map_err(|error| ConfigError {
-            origin: loaded.btf_origin.clone(),
+            origin: loaded.origin("btf").clone(),
             message: format!("btf: {error}; {remedy}"),
         })
 }

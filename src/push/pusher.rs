@@ -66,7 +66,7 @@ impl Endpoints {
                 config.export_timeout,
                 limits,
             ));
-            info!(endpoint = %name, url = %endpoint.metrics_url, "pushing over OTLP");
+            info!(endpoint = %name, url = %endpoint.shown_url(), "pushing over OTLP");
         }
         Some(Self {
             destinations,

@@ -1,12 +1,16 @@
 //! `cargo test --release --test exposition -- --ignored --nocapture speed`
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use geophone::export::otlp::{
+    Baseline, Encoding, HistogramAggregation, Requests, Resource, Shape, Temporality,
+};
 use geophone::export::prometheus::{Escaping, Exposition, Format, encode};
-use geophone::snapshot::{Kind, Unit};
+use geophone::snapshot::{Kind, Snapshot, Unit};
 
 use crate::{openmetrics, sample};
 
@@ -59,6 +63,18 @@ fn encoding_speed() {
                 .len()
         });
     }
+    let snapshot = Arc::new(Snapshot {
+        families: families.to_vec(),
+        ..sample::snapshot(0)
+    });
+    for histograms in [
+        HistogramAggregation::Exponential,
+        HistogramAggregation::Explicit,
+    ] {
+        measure(&format!("OTLP, {histograms:?}"), || {
+            otlp(&snapshot, histograms)
+        });
+    }
     let page = encode(Format::Text004, &families, &Exposition::default()).unwrap();
     for level in [1, 6] {
         measure(&format!("gzip, level {level}"), || {
@@ -70,6 +86,22 @@ fn encoding_speed() {
     measure("prometheus-client", || {
         openmetrics::peer_page(&families, true).len()
     });
+}
+
+/// Bytes of all requests.
+fn otlp(snapshot: &Arc<Snapshot>, histograms: HistogramAggregation) -> usize {
+    let encoding = Encoding {
+        shape: Shape {
+            temporality: Temporality::Cumulative,
+            histograms,
+        },
+        resource: Arc::new(Resource::new([("host.name", "host")])),
+        max_request_bytes: 4 << 20,
+    };
+    let mut requests = Requests::new(Arc::clone(snapshot));
+    let baseline = Baseline::default();
+    let all = std::iter::from_fn(|| requests.next(&encoding, &baseline));
+    all.map(|request| request.body.len()).sum()
 }
 
 fn measure(what: &str, encode: impl Fn() -> usize) {

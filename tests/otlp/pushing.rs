@@ -1,6 +1,10 @@
+//! Pushes of snapshots that grow.
+
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use geophone::config::{Compression, Otlp, OtlpEndpoint, OtlpProtocol};
@@ -14,6 +18,7 @@ use crate::sample;
 pub struct Growing {
     taken: AtomicU64,
     begun: SystemTime,
+    last: Mutex<Option<Arc<Snapshot>>>,
 }
 
 /// The counter.
@@ -24,12 +29,18 @@ impl Growing {
         Arc::new(Self {
             taken: AtomicU64::new(0),
             begun: SystemTime::now(),
+            last: Mutex::default(),
         })
     }
 
     /// How many snapshots were taken.
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::SeqCst)
+    }
+
+    /// The last of them.
+    pub fn last(&self) -> Arc<Snapshot> {
+        Arc::clone(self.last.lock().unwrap().as_ref().expect("none was taken"))
     }
 
     fn take(&self) -> Snapshot {
@@ -51,7 +62,9 @@ impl Growing {
 
 impl SnapshotSource for Growing {
     async fn snapshot(&self, _deadline: Option<Instant>) -> Arc<Snapshot> {
-        Arc::new(self.take())
+        let snapshot = Arc::new(self.take());
+        *self.last.lock().unwrap() = Some(Arc::clone(&snapshot));
+        snapshot
     }
 }
 

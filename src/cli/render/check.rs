@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use crate::config::{Config, ConfigError, Enabled};
+use crate::config::{Config, ConfigError, Enabled, Otlp, OtlpProtocol};
 
 /// Every mistake on a line of its own, and how many there are.
 pub fn mistakes(errors: &[ConfigError]) -> String {
@@ -15,6 +15,23 @@ pub fn mistakes(errors: &[ConfigError]) -> String {
     };
     let _ = writeln!(out, "{} {plural} in the configuration", errors.len());
     out
+}
+
+/// Where is pushed to.
+fn pushed(otlp: &Otlp) -> String {
+    if !otlp.enabled || otlp.endpoints.is_empty() {
+        return "nothing is pushed".to_owned();
+    }
+    let endpoints = otlp.endpoints.iter().map(|(name, endpoint)| {
+        let protocol = match endpoint.protocol {
+            OtlpProtocol::HttpProtobuf => "http/protobuf",
+            OtlpProtocol::Grpc => "grpc",
+        };
+        format!("{name} at {} ({protocol})", endpoint.shown_url())
+    });
+    let endpoints: Vec<String> = endpoints.collect();
+    let interval = humantime::format_duration(otlp.interval);
+    format!("pushed every {interval} to {}", endpoints.join(", "))
 }
 
 /// One line on a configuration that is right.
@@ -49,8 +66,9 @@ pub fn summary(config: &Config) -> String {
         modules.join(", ")
     };
     format!(
-        "configuration is valid ({file}); modules: {modules}; metrics at {} on {}\n",
+        "configuration is valid ({file}); modules: {modules}; metrics at {} on {}; {}\n",
         config.web.telemetry_path,
-        addresses.join(", ")
+        addresses.join(", "),
+        pushed(&config.otlp)
     )
 }

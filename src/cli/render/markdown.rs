@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use super::{kind, labels, stability};
+use super::{kind, labels, names, stability};
 use crate::config::{literal, schema};
 use crate::module::{Manifest, Module};
 use crate::snapshot::{Descriptor, Kind, Unit};
@@ -22,8 +23,12 @@ common. *Experimental* metrics may change in any release, *stable* ones only wit
 /// The metric reference, `docs/metrics.md`; `own` are Geophone's own metrics.
 pub fn modules<'a>(modules: impl IntoIterator<Item = &'a Module>, own: &[Descriptor]) -> String {
     let mut out = String::from(INTRODUCTION);
+    let mut all = Vec::new();
     for module in modules {
-        write_module(&mut out, &module.manifest);
+        let manifest = &module.manifest;
+        write_module(&mut out, manifest);
+        let metrics = manifest.metrics.iter();
+        all.extend(metrics.map(|metric| manifest.descriptor(metric, metric.per_cpu.is_some())));
     }
     if !own.is_empty() {
         out.push_str("\n## Geophone itself\n");
@@ -36,6 +41,8 @@ pub fn modules<'a>(modules: impl IntoIterator<Item = &'a Module>, own: &[Descrip
             write_metric(&mut out, descriptor, &labels);
         }
     }
+    all.extend(own.iter().cloned().map(Arc::new));
+    names::write(&mut out, &all);
     out
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod json;
 mod markdown;
+mod names;
 mod text;
 
 pub use check::{mistakes, summary};

@@ -1,10 +1,12 @@
 use std::time::Duration;
 
 use super::Key;
+use super::otlp::{otlp, otlp_endpoint};
+use crate::config::otlp::DEFAULT;
 use crate::config::{Form, source};
 use crate::document::{Origin, Value};
 
-const HOUR: Duration = Duration::from_hours(1);
+pub(super) const HOUR: Duration = Duration::from_hours(1);
 
 /// The keys there are without any module.
 pub fn base() -> Vec<Key> {
@@ -14,12 +16,14 @@ pub fn base() -> Vec<Key> {
         log(),
         sweep(),
         exposition_and_statistics(),
+        otlp(),
+        otlp_endpoint(DEFAULT),
         modules(),
     ]
     .concat()
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::String(text.into())
 }
 

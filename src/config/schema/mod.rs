@@ -2,11 +2,14 @@
 
 mod base;
 mod module;
+mod otlp;
 
 pub use base::base;
 pub use module::module;
+pub use otlp::otlp_endpoint;
 
 use super::Form;
+use super::otlp::DEFAULT;
 use crate::document::Value;
 use crate::module::Catalogue;
 
@@ -78,9 +81,12 @@ impl Key {
     }
 }
 
-/// Every key, with those of all modules of the catalogue.
-pub fn all(catalogue: &Catalogue) -> Vec<Key> {
+/// Every key, with those of all modules of the catalogue and of the endpoints of these names,
+/// beside the default one.
+pub fn all(catalogue: &Catalogue, endpoints: &[String]) -> Vec<Key> {
     let mut keys = base();
+    let others = endpoints.iter().filter(|name| *name != DEFAULT);
+    keys.extend(others.flat_map(|name| otlp_endpoint(name)));
     keys.extend(catalogue.iter().flat_map(|known| module(&known.manifest)));
     keys
 }

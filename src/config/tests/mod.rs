@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod mistakes;
+mod otlp;
 mod reference;
 
 use std::ffi::OsString;

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn every_default_is_valid_and_keys_are_unique() {
-    let keys = schema::all(&catalogue());
+    let keys = schema::all(&catalogue(), &[]);
     for (at, key) in keys.iter().enumerate() {
         assert!(
             keys[..at].iter().all(|other| other.path != key.path),
@@ -42,7 +42,7 @@ fn assert_equals_defaults(text: &str, known: &crate::module::Catalogue) {
             defaults
         );
     }
-    for key in schema::all(known) {
+    for key in schema::all(known, &[]) {
         let name = key.name();
         let default = key.default.as_ref().map(reference::literal);
         let line = default.map_or(format!("\n# {name} = \"auto\"\n"), |value| {

@@ -30,7 +30,7 @@ pub(super) struct Grpc {
 impl Grpc {
     pub fn new(endpoint: &OtlpEndpoint, tls: ClientConfig) -> Result<Self, TlsError> {
         let unusable = |error: tonic::transport::Error| TlsError::Url {
-            url: endpoint.metrics_url.clone(),
+            url: endpoint.shown_url().to_owned(),
             reason: with_causes(&error),
         };
         let channel = Endpoint::from_shared(endpoint.metrics_url.clone())

@@ -52,6 +52,15 @@ pub struct OtlpEndpoint {
     pub traces: bool,
 }
 
+impl OtlpEndpoint {
+    /// Where metrics are pushed to, for people to read: without a query, which may hold a secret.
+    pub fn shown_url(&self) -> &str {
+        self.metrics_url
+            .split_once('?')
+            .map_or(&*self.metrics_url, |(url, _)| url)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum OtlpProtocol {
     #[serde(rename = "http/protobuf")]
