@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use tokio::sync::Notify;
 
@@ -23,6 +24,8 @@ struct State {
     head: u64,
     /// Whether the one at the head is being sent, so that the sender counts what becomes of it.
     in_hand: bool,
+    /// When the newest was taken that was ever offered.
+    newest: Option<SystemTime>,
     closed: bool,
 }
 
@@ -51,15 +54,18 @@ impl Queue {
         while state.waiting.len() >= self.capacity {
             self.displace(&mut state);
         }
+        state.newest = Some(snapshot.taken);
         state.waiting.push_back(snapshot);
         drop(state);
         self.changed.notify_waiters();
     }
 
-    /// Puts the last snapshot in the place of all others.
+    /// Puts the last snapshot in the place of all others, unless it was offered already.
     pub fn close(&self, last: Option<Arc<Snapshot>>) {
         let mut state = self.state();
-        if let Some(last) = last {
+        if let Some(last) = last
+            && state.newest != Some(last.taken)
+        {
             while !state.waiting.is_empty() {
                 self.displace(&mut state);
             }

@@ -9,6 +9,7 @@
 
 mod agreement;
 mod counted;
+mod daemon;
 mod delivery;
 mod faults;
 mod outage;

@@ -22,7 +22,8 @@ pub struct Ended {
 pub fn unconfigured(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"GEOPHONE_") {
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(b"GEOPHONE_") || bytes.starts_with(b"OTEL_") {
             command.env_remove(name);
         }
     }

@@ -48,7 +48,7 @@ fn first_scrape(binary: &Path) -> Result<Duration> {
 }
 
 /// Bytes of `VmRSS` in `/proc/PID/status`.
-fn resident(daemon: &Daemon) -> Result<u64> {
+pub fn resident(daemon: &Daemon) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.id()))?;
     let line = status
         .lines()

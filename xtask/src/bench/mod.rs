@@ -3,9 +3,11 @@
 mod cost;
 mod empty;
 mod footprint;
+mod otlp;
 mod reading;
 mod row;
 mod scrape;
+mod sink;
 mod uprobe;
 
 use std::path::{Path, PathBuf};
@@ -19,8 +21,8 @@ use crate::release;
 /// Measure what the daemon costs on this machine
 ///
 /// Prints Markdown tables: cost per event of every module as a multiple of an empty
-/// program, cost of a probe on a library's function, time of start, sweep and scrape, and
-/// memory. Fails when one is over its budget.
+/// program, cost of a probe on a library's function, time of start, sweep and scrape,
+/// memory, and what pushing costs. Fails when one is over its budget.
 /// Needs root and a machine that does nothing else.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -41,6 +43,7 @@ enum Part {
     Uprobe,
     Scrape,
     Footprint,
+    Otlp,
 }
 
 impl Arguments {
@@ -52,7 +55,7 @@ impl Arguments {
 pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let privileged = geophone_test_support::privileges::present();
     ensure!(privileged, "run it as root");
-    let daemon = [Part::Cost, Part::Scrape, Part::Footprint];
+    let daemon = [Part::Cost, Part::Scrape, Part::Footprint, Part::Otlp];
     let binary = if daemon.into_iter().any(|part| arguments.wants(part)) {
         release::binary(root, arguments.binary.as_deref())?
     } else {
@@ -84,6 +87,10 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     if arguments.wants(Part::Footprint) {
         eprintln!("measuring start and memory, {} s ...", arguments.settle);
         table("Start and memory", footprint::measure(&binary, settle)?);
+    }
+    if arguments.wants(Part::Otlp) {
+        eprintln!("measuring the push, {} s ...", arguments.settle);
+        table("Push over OTLP", otlp::measure(root, &binary, settle)?);
     }
     let over: Vec<&str> = over.iter().map(Row::what).collect();
     ensure!(over.is_empty(), "over budget: {}", over.join("; "));
