@@ -4,7 +4,7 @@ use std::time::Duration;
 use tracing::info;
 
 use super::bring_up::{bring_up, check_privileges, check_required};
-use super::run::{Counted, extra};
+use super::extra::{Counted, extra};
 use super::statistics::{Measuring, OnTime};
 use super::{DaemonError, threads};
 use crate::attach::Scans;

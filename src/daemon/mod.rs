@@ -6,6 +6,7 @@ mod collect;
 mod doctor;
 mod endpoints;
 mod error;
+mod extra;
 mod follow;
 mod run;
 mod source;

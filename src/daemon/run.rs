@@ -1,11 +1,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use super::bring_up::{bring_up, check_privileges};
+use super::extra::{Counted, extra};
 use super::source::SweepSource;
 use super::statistics::{OnTime, sample};
 use super::{DaemonError, threads};
@@ -14,13 +14,10 @@ use crate::config::{Config, ListenAddress, Loaded};
 use crate::discover::Drivers;
 use crate::export::prometheus::Exposition;
 use crate::http::{BindError, Counters, Limits, Listeners, Server, ServerConfig};
-use crate::introspect::{
-    BUILD_INFO, Families, LOG_MESSAGES, RUN_STATISTICS_SECONDS, process_families,
-};
 use crate::kernel::share_memory;
 use crate::log::LogCounts;
-use crate::push::{self, Endpoints, PushCounters};
-use crate::sweep::{Extra, Pace};
+use crate::push::{self, Endpoints};
+use crate::sweep::Pace;
 
 /// Loads the modules and serves until SIGTERM or SIGINT. A module that must run and cannot is
 /// an error in the log and in `geophone_module_state`, but does not end the others: a daemon
@@ -105,53 +102,6 @@ fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {
         limits: Limits::default(),
         counters,
     }
-}
-
-/// Who counts what no sweep does.
-pub(super) struct Counted {
-    /// Where there is a server.
-    pub server: Option<Arc<Counters>>,
-    /// Where something is pushed.
-    pub push: Option<PushCounters>,
-    pub log: Arc<LogCounts>,
-    pub on: Arc<OnTime>,
-    pub scans: Scans,
-}
-
-/// The metrics that no sweep gives.
-pub(super) fn extra(counted: Counted) -> Extra {
-    let since = SystemTime::now();
-    Box::new(move || {
-        let mut own = Families::new(since);
-        let build = [
-            env!("CARGO_PKG_VERSION"),
-            option_env!("BUILD_REVISION").unwrap_or(""),
-            option_env!("BUILD_RUSTC").unwrap_or(""),
-            std::env::consts::ARCH,
-        ];
-        own.info(&BUILD_INFO, &build);
-        own.seconds_counter(
-            &RUN_STATISTICS_SECONDS,
-            &[],
-            counted.on.total().as_secs_f64(),
-        );
-        for (level, count) in counted.log.by_level() {
-            own.counter(&LOG_MESSAGES, &[level], count);
-        }
-        counted.scans.introspect(&mut own);
-        if let Some(push) = &counted.push {
-            push.introspect(&mut own);
-        };
-        process_families(&mut own);
-        let mut families = own.finish();
-        families.extend(
-            counted
-                .server
-                .iter()
-                .flat_map(|counters| counters.families()),
-        );
-        families
-    })
 }
 
 /// Returns when the daemon shall stop.

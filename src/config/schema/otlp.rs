@@ -79,120 +79,127 @@ pub(super) fn otlp() -> Vec<Key> {
 
 /// The keys of one endpoint's section, `[otlp.endpoints.NAME]`.
 pub fn otlp_endpoint(name: &str) -> Vec<Key> {
-    let key = |key: &str, form, default, summary: &str| {
-        Key::new(
-            &format!("otlp.endpoints.{name}.{key}"),
-            form,
-            default,
-            summary,
-        )
-    };
-    let flag = |it: Key, flag, value| {
-        if name == DEFAULT {
-            it.flag(flag, value)
+    let section = Endpoint(name);
+    [section.place(), section.delivery(), section.form()].concat()
+}
+
+/// One endpoint, by its name.
+struct Endpoint<'a>(&'a str);
+
+impl Endpoint<'_> {
+    fn key(&self, key: &str, form: Form, default: Value, summary: &str) -> Key {
+        let path = format!("otlp.endpoints.{}.{key}", self.0);
+        Key::new(&path, form, default, summary)
+    }
+
+    fn text(&self, key: &str, summary: &str) -> Key {
+        self.key(key, Form::Text, text(""), summary)
+    }
+
+    fn file(&self, key: &str, summary: &str) -> Key {
+        self.key(key, Form::Path, text(""), summary)
+    }
+
+    fn off(&self, key: &str, summary: &str) -> Key {
+        self.key(key, Form::Boolean, Value::Boolean(false), summary)
+    }
+
+    /// The flag of a key, which the default endpoint alone has.
+    fn flagged(&self, key: Key, flag: &'static str, value: &'static str) -> Key {
+        if self.0 == DEFAULT {
+            key.flag(flag, value)
         } else {
-            it
+            key
         }
-    };
-    let file = |name: &str, summary| key(name, Form::Path, text(""), summary);
-    let off = || Value::Boolean(false);
-    vec![
-        key(
-            "enabled",
-            Form::Enabled,
-            text("auto"),
-            "true: push, to the protocol's port of localhost unless an endpoint is named",
-        )
-        .details(&["false: do not; \"auto\": if an endpoint is named."]),
-        flag(
-            key(
-                "endpoint",
-                Form::Text,
-                text(""),
-                "URL of the collector; empty: none",
+    }
+
+    /// Where it is.
+    fn place(&self) -> Vec<Key> {
+        let endpoint = self.text("endpoint", "URL of the collector; empty: none");
+        let protocol = self.key(
+            "protocol",
+            Form::Choice(&["http/protobuf", "grpc"]),
+            text("http/protobuf"),
+            "How to speak to the endpoint",
+        );
+        vec![
+            self.key(
+                "enabled",
+                Form::Enabled,
+                text("auto"),
+                "true: push, to the protocol's port of localhost unless an endpoint is named",
+            )
+            .details(&["false: do not; \"auto\": if an endpoint is named."]),
+            self.flagged(endpoint, "otlp.endpoint", "URL")
+                .details(&["Over HTTP v1/metrics is appended to it; over gRPC it has no path."]),
+            self.text(
+                "metrics_endpoint",
+                "URL for metrics, used as it is, instead of the one above",
             ),
-            "otlp.endpoint",
-            "URL",
-        )
-        .details(&["Over HTTP v1/metrics is appended to it; over gRPC it has no path."]),
-        key(
-            "metrics_endpoint",
-            Form::Text,
-            text(""),
-            "URL for metrics, used as it is, instead of the one above",
-        ),
-        flag(
-            key(
-                "protocol",
-                Form::Choice(&["http/protobuf", "grpc"]),
-                text("http/protobuf"),
-                "How to speak to the endpoint",
+            self.flagged(protocol, "otlp.protocol", "PROTOCOL"),
+        ]
+    }
+
+    /// How requests go there.
+    fn delivery(&self) -> Vec<Key> {
+        vec![
+            self.key(
+                "headers",
+                Form::Pairs,
+                Value::Array(vec![]),
+                "Headers of every request, \"name=value\", values percent-encoded",
             ),
-            "otlp.protocol",
-            "PROTOCOL",
-        ),
-        key(
-            "headers",
-            Form::Pairs,
-            Value::Array(vec![]),
-            "Headers of every request, \"name=value\", values percent-encoded",
-        ),
-        key(
-            "compression",
-            Form::Choice(&["gzip", "none"]),
-            text("gzip"),
-            "Compression of requests",
-        ),
-        key(
-            "timeout",
-            Form::Duration {
-                min: Duration::from_millis(10),
-                max: HOUR,
-            },
-            text("10s"),
-            "How long the endpoint may take to answer a request",
-        ),
-        file(
-            "certificate",
-            "PEM file of the authorities to believe; empty: the system's",
-        ),
-        file(
-            "client_certificate",
-            "PEM file of our certificate; empty: none",
-        ),
-        file("client_key", "PEM file of its key"),
-        key(
-            "insecure",
-            Form::Boolean,
-            off(),
-            "Whether gRPC goes without TLS where the URL has no scheme",
-        ),
-        key(
-            "temporality",
-            Form::Choice(&["cumulative", "delta", "lowmemory"]),
-            text("cumulative"),
-            "Whether totals are sent, or what was added; lowmemory: of histograms alone",
-        ),
-        key(
-            "histograms",
-            Form::Choice(&[
-                "base2_exponential_bucket_histogram",
-                "explicit_bucket_histogram",
-            ]),
-            text("base2_exponential_bucket_histogram"),
-            "Which buckets histograms have: all that are counted, or powers of two",
-        ),
-        key(
-            "logs",
-            Form::Boolean,
-            off(),
-            "Whether to send Geophone's own log there, too",
-        ),
-        key(
-            "traces",
-            Form::Boolean,
-            off(),
-            "Whether to send Geophone's own spans there, too",
-        ),
-    ]
+            self.key(
+                "compression",
+                Form::Choice(&["gzip", "none"]),
+                text("gzip"),
+                "Compression of requests",
+            ),
+            self.key(
+                "timeout",
+                Form::Duration {
+                    min: Duration::from_millis(10),
+                    max: HOUR,
+                },
+                text("10s"),
+                "How long the endpoint may take to answer a request",
+            ),
+            self.file(
+                "certificate",
+                "PEM file of the authorities to believe; empty: the system's",
+            ),
+            self.file(
+                "client_certificate",
+                "PEM file of our certificate; empty: none",
+            ),
+            self.file("client_key", "PEM file of its key"),
+            self.off(
+                "insecure",
+                "Whether gRPC goes without TLS where the URL has no scheme",
+            ),
+        ]
+    }
+
+    /// What is sent there.
+    fn form(&self) -> Vec<Key> {
+        vec![
+            self.key(
+                "temporality",
+                Form::Choice(&["cumulative", "delta", "lowmemory"]),
+                text("cumulative"),
+                "Whether totals are sent, or what was added; lowmemory: of histograms alone",
+            ),
+            self.key(
+                "histograms",
+                Form::Choice(&[
+                    "base2_exponential_bucket_histogram",
+                    "explicit_bucket_histogram",
+                ]),
+                text("base2_exponential_bucket_histogram"),
+                "Which buckets histograms have: all that are counted, or powers of two",
+            ),
+            self.off("logs", "Whether to send Geophone's own log there, too"),
+            self.off("traces", "Whether to send Geophone's own spans there, too"),
+        ]
+    }
 }

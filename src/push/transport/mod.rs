@@ -34,7 +34,7 @@ pub(super) struct Transport {
 
 #[derive(Debug)]
 enum Protocol {
-    Http(Http),
+    Http(Box<Http>),
     Grpc(Grpc),
 }
 
@@ -87,7 +87,7 @@ impl Transport {
     fn make(&self) -> Result<Protocol, TlsError> {
         let tls = tls::client_config(&self.endpoint)?;
         Ok(match self.endpoint.protocol {
-            OtlpProtocol::HttpProtobuf => Protocol::Http(Http::new(&self.endpoint, tls)?),
+            OtlpProtocol::HttpProtobuf => Protocol::Http(Box::new(Http::new(&self.endpoint, tls)?)),
             OtlpProtocol::Grpc => Protocol::Grpc(Grpc::new(&self.endpoint, tls)?),
         })
     }
