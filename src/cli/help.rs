@@ -71,7 +71,7 @@ pub(super) fn usage(command: Option<&str>) -> String {
 /// The text of `geophone --help`.
 pub(super) fn top() -> String {
     let mut out = format!(
-        "Geophone, an eBPF metrics exporter for Prometheus.\n\nUsage: {}\n\nCommands:\n",
+        "Geophone, an eBPF metrics exporter for Prometheus and OTLP.\n\nUsage: {}\n\nCommands:\n",
         usage(None)
     );
     for sub in &SUBS {
@@ -90,9 +90,15 @@ pub(super) fn top() -> String {
     continued(&mut out, &[&file, "GEOPHONE_CONFIG__FILE"]);
     let keys = schema::base();
     keyed(&mut out, &keys, |key| key.path == "btf");
-    for (title, section) in [("Web", "web"), ("Log", "log"), ("Sweep", "sweep")] {
+    for (title, section) in [
+        ("Web", "web"),
+        ("Log", "log"),
+        ("Sweep", "sweep"),
+        ("Push over OTLP", "otlp.endpoints.default"),
+    ] {
         let _ = writeln!(out, "\n{title}:");
-        keyed(&mut out, &keys, |key| key.section() == section);
+        let is_there = |key: &Key| key.section() == section && key.flag.is_some();
+        keyed(&mut out, &keys, is_there);
     }
     out.push_str("\nModules:\n");
     entry(

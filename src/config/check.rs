@@ -73,7 +73,7 @@ impl<'a> Checker<'a> {
         let is_table = matches!(node.value, Value::Table(_));
         if self.is_section(&setting.path) {
             if !is_table {
-                let found = node.value.describe();
+                let found = node.value.kind();
                 let path = &setting.path;
                 self.problems.add(
                     &node.origin,

@@ -69,7 +69,7 @@ impl Form {
             (Self::Paths | Self::Addresses, Value::Array(items)) => {
                 self.check_list(items, &node.origin)
             }
-            (Self::Pairs, Value::String(_)) => Err(self.is_no_list(node)),
+            (Self::Pairs, _) => Err(self.is_no_list(node)),
             (_, Value::String(text)) => match self.check_text(text) {
                 Ok(true) => Ok(text.as_str().into()),
                 Ok(false) => Err(self.mismatch(node, "")),
@@ -83,7 +83,11 @@ impl Form {
     fn is_no_list(&self, node: &Node) -> Vec<Problem> {
         vec![Problem {
             origin: node.origin.clone(),
-            message: format!("must be {}, found a string", self.expected(false)),
+            message: format!(
+                "must be {}, found {}",
+                self.expected(false),
+                node.value.kind()
+            ),
         }]
     }
 

@@ -136,6 +136,23 @@ impl Merged {
             .map_or(Origin::Default, |entry| entry.origin.clone())
     }
 
+    /// Which layer's value of a key won: later ones rank higher.
+    pub(super) fn rank(&self, path: &str) -> usize {
+        let winner = self.figment.find_metadata(path);
+        let is_winner = |layer: &Layer| winner.is_some_and(|winner| winner.name == layer.name);
+        self.layers.iter().position(is_winner).unwrap_or(0)
+    }
+
+    /// Where somebody set a key whose path begins so.
+    pub(super) fn origin_below(&self, prefix: &str) -> Origin {
+        let entries = self.layers.iter().flat_map(|layer| &layer.entries);
+        entries
+            .filter(|entry| entry.path.starts_with(prefix) && entry.origin != Origin::Default)
+            .map(|entry| entry.origin.clone())
+            .next()
+            .unwrap_or(Origin::Default)
+    }
+
     fn origins(&self, keys: &[Key]) -> BTreeMap<String, Origin> {
         let origins = keys
             .iter()

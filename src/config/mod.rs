@@ -1,4 +1,5 @@
-//! The configuration: defaults, then the file, then `GEOPHONE_*`, then flags.
+//! The configuration: defaults, then the file, then OpenTelemetry's variables, then
+//! `GEOPHONE_*`, then flags.
 //!
 //! [`schema`] lists every key once, with type, bounds, default and text. The strict checks,
 //! the command line, the environment's names and the reference file all come from that list.

@@ -209,9 +209,7 @@ impl Take {
 fn exporter(value: &str) -> Result<bool, String> {
     let words: Vec<&str> = value.split(',').map(str::trim).collect();
     match words.iter().find(|word| !["otlp", "none"].contains(word)) {
-        Some(word) => Err(format!(
-            "must be otlp or none, found {word:?}; Prometheus is always served"
-        )),
+        Some(word) => Err(format!("must be otlp or none, found {word:?}")),
         None => Ok(words.contains(&"otlp")),
     }
 }

@@ -43,6 +43,18 @@ impl Table {
 }
 
 impl Value {
+    /// What kind of value it is, for "found …" where it may be a secret.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::String(_) => "a string",
+            Self::Integer(_) => "an integer",
+            Self::Boolean(_) => "a boolean",
+            Self::Array(_) => "an array",
+            Self::Table(_) => "a table",
+            Self::Other(_) => "a value of another kind",
+        }
+    }
+
     /// What the value is, for "found …".
     pub fn describe(&self) -> String {
         match self {

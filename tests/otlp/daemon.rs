@@ -128,7 +128,7 @@ fn certificates_that_cannot_be_used_are_mistakes() {
     fs::write(&empty, "nothing").unwrap();
     let said = check("certificate", empty.to_str().unwrap());
     assert!(
-        said.contains("otlp.endpoints.default.certificate: cannot read"),
+        said.contains("otlp.endpoints.default.certificate: certificates of authorities in"),
         "{said}"
     );
 }

@@ -1,5 +1,5 @@
-use super::super::layer::Setting;
-use crate::document::Problems;
+use super::super::layer::{Input, Setting};
+use crate::document::{Node, Problems, Value};
 
 /// The endpoint that flags and OpenTelemetry's variables set, and whose keys are always there.
 pub const DEFAULT: &str = "default";
@@ -18,19 +18,26 @@ pub fn endpoints<'a>(
             continue;
         };
         let name = rest.split('.').next().unwrap_or_default();
+        // A key that lacks its endpoint names none.
+        let is_table = |node: &Node| matches!(node.value, Value::Table(_));
+        if name == rest && !matches!(&setting.input, Input::Node(node) if is_table(node)) {
+            continue;
+        }
+        if names.iter().any(|known| known == name) {
+            continue;
+        }
+        names.push(name.to_owned());
         if !is_name(name) {
-            problems.add(
-                &setting.origin,
-                format!("{name:?} cannot name an endpoint: use letters, digits, \"_\" and \"-\""),
-            );
-        } else if names.iter().all(|known| known != name) {
-            names.push(name.to_owned());
+            let remedy = "use small letters, digits and \"_\", as variables can tell";
+            let what = format!("{name:?} cannot name an endpoint: {remedy}");
+            problems.add(&setting.origin, what);
         }
     }
     names
 }
 
 fn is_name(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    !name.is_empty() && name.bytes().all(fits)
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    // Two are what separates the parts of a variable's name.
+    !name.is_empty() && name.bytes().all(fits) && !name.contains("__")
 }

@@ -18,7 +18,9 @@ pub fn check(items: &[Node]) -> Result<Merged, Vec<Problem>> {
         };
         match split(text) {
             Ok((name, _)) if names.contains(&name) => {
-                problems.add(&item.origin, format!("holds {name:?} twice"));
+                // The name of what was meant to be two words may hold a secret.
+                let what = format!("holds as item {number} a name that it has already");
+                problems.add(&item.origin, what);
             }
             Ok((name, _)) => {
                 names.push(name);

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::super::load::Merged;
 use super::pairs::split;
 use super::{DEFAULT, Header, Otlp, OtlpEndpoint, OtlpProtocol, url};
-use crate::document::{Origin, Problems};
+use crate::document::Problems;
 use crate::export::otlp::{HistogramAggregation, Temporality};
 
 /// What the layers come to. `names` are those of all endpoints that somebody speaks of.
@@ -19,7 +19,8 @@ pub fn read(merged: &Merged, names: &[String], problems: &Problems) -> Otlp {
     let is_service_name = |(name, _): &(String, String)| name == "service.name";
     if let Some(at) = attributes.iter().position(is_service_name) {
         let (_, value) = attributes.remove(at);
-        if merged.origin("otlp.service_name") == Origin::Default {
+        let rank = |key| merged.rank(key);
+        if rank("otlp.resource_attributes") > rank("otlp.service_name") {
             service_name = value;
         }
     }
@@ -81,7 +82,12 @@ impl Section<'_> {
     fn endpoint(&self, problems: &Problems) -> Option<OtlpEndpoint> {
         let protocol = self.merged.get(&self.path("protocol"));
         let protocol = protocol.unwrap_or(OtlpProtocol::HttpProtobuf);
-        let (base, metrics) = (self.text("endpoint"), self.text("metrics_endpoint"));
+        let (base, mut metrics) = (self.text("endpoint"), self.text("metrics_endpoint"));
+        // Who names an endpoint on the command line does not mean one of the environment.
+        let rank = |key| self.merged.rank(&self.path(key));
+        if !base.is_empty() && rank("endpoint") > rank("metrics_endpoint") {
+            metrics.clear();
+        }
         let is_named = !base.is_empty() || !metrics.is_empty();
         match (&*self.text("enabled"), is_named) {
             ("false", _) => return None,
@@ -89,7 +95,9 @@ impl Section<'_> {
             _ if self.name == DEFAULT => return None,
             _ => {
                 let what = "must name where to push to, or enabled be true or false";
-                self.mistake(problems, "endpoint", what);
+                let (path, section) = (self.path("endpoint"), self.path(""));
+                let place = self.merged.origin_below(&section);
+                problems.add(&place, format!("{path} {what}"));
                 return None;
             }
         }
@@ -160,7 +168,7 @@ impl Section<'_> {
 
     fn headers(&self, problems: &Problems) -> Vec<Header> {
         let pairs: Vec<String> = self.merged.get(&self.path("headers")).unwrap_or_default();
-        let mut headers = Vec::with_capacity(pairs.len());
+        let mut headers: Vec<Header> = Vec::with_capacity(pairs.len());
         for (number, pair) in (1..).zip(&pairs) {
             let Ok((name, value)) = split(pair) else {
                 continue;
@@ -171,6 +179,12 @@ impl Section<'_> {
                 self.mistake(problems, "headers", &what);
                 continue;
             };
+            if headers.iter().any(|header| header.name == name) {
+                let what =
+                    format!("holds as item {number} a name that it has already, in any case");
+                self.mistake(problems, "headers", &what);
+                continue;
+            }
             value.set_sensitive(true);
             headers.push(Header { name, value });
         }

@@ -53,6 +53,10 @@ pub fn exact(text: &str, protocol: OtlpProtocol, insecure: bool) -> Result<Strin
     if uri.host().unwrap_or_default().is_empty() {
         return Err(format!("must name a host, as {example}"));
     }
+    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    if port.is_some_and(|port| !port.ends_with(']') && port.parse::<u16>().is_err()) {
+        return Err(format!("must have a port from 0 to 65535, as {example}"));
+    }
     if text.contains('#') {
         return Err("must have no fragment (\"#\")".to_owned());
     }

@@ -134,7 +134,7 @@ fn mistakes_show_even_where_a_later_layer_hides_them() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert_eq!(
         found[1],
-        "geophone.toml:1:7: web is a section, written [web], found the integer 3"
+        "geophone.toml:1:7: web is a section, written [web], found an integer"
     );
 }
 

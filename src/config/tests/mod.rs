@@ -2,6 +2,7 @@
 
 mod mistakes;
 mod otlp;
+mod precedence;
 mod reference;
 
 use std::ffi::OsString;

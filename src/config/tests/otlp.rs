@@ -1,13 +1,12 @@
-//! The push: whose word counts, and what is a mistake.
+//! The push: what it is told, and what is a mistake.
 
-use std::path::Path;
 use std::time::Duration;
 
-use super::super::{Compression, Otlp, OtlpEndpoint, OtlpProtocol};
+use super::super::{Otlp, OtlpEndpoint};
 use super::load;
 use crate::export::otlp::{HistogramAggregation, Temporality};
 
-fn otlp(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> Otlp {
+pub(super) fn otlp(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> Otlp {
     load(file, variables, flags).unwrap().config.otlp
 }
 
@@ -22,6 +21,12 @@ fn endpoint(file: &str, variables: &[(&str, &str)]) -> OtlpEndpoint {
         .endpoints
         .remove("default")
         .unwrap()
+}
+
+pub(super) fn headers(endpoint: &OtlpEndpoint) -> String {
+    let headers = endpoint.headers.iter();
+    let headers = headers.map(|it| format!("{}={}", it.name, it.value.to_str().unwrap()));
+    headers.collect::<Vec<_>>().join(",")
 }
 
 #[test]
@@ -83,169 +88,6 @@ fn urls_are_made_as_the_specification_says() {
     assert_eq!(endpoint.traces_url, "http://h/a/v1/traces");
 }
 
-/// A key that the specification has variables for: what a file, the generic variable, the one of
-/// metrics and Geophone's own make of it, each in the presence of those before.
-struct Case {
-    key: &'static str,
-    generic: &'static str,
-    metrics: &'static str,
-    values: [&'static str; 4],
-    shown: fn(&OtlpEndpoint) -> String,
-}
-
-fn path(path: Option<&Path>) -> String {
-    path.unwrap_or(Path::new("")).display().to_string()
-}
-
-fn headers(endpoint: &OtlpEndpoint) -> String {
-    let headers = endpoint.headers.iter();
-    let headers = headers.map(|it| format!("{}={}", it.name, it.value.to_str().unwrap()));
-    headers.collect::<Vec<_>>().join(",")
-}
-
-/// Those of the endpoint that have both forms. Text where they take text, so that a file's value
-/// can be written within quotes.
-fn cases() -> [Case; 6] {
-    let case = |key, generic, metrics, values, shown| Case {
-        key,
-        generic,
-        metrics,
-        values,
-        shown,
-    };
-    let certificate = |endpoint: &OtlpEndpoint| path(endpoint.certificate.as_deref());
-    [
-        case(
-            "protocol",
-            "OTEL_EXPORTER_OTLP_PROTOCOL",
-            "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
-            ["grpc", "http/protobuf", "grpc", "http/protobuf"],
-            |endpoint| match endpoint.protocol {
-                OtlpProtocol::Grpc => "grpc".into(),
-                OtlpProtocol::HttpProtobuf => "http/protobuf".into(),
-            },
-        ),
-        case(
-            "compression",
-            "OTEL_EXPORTER_OTLP_COMPRESSION",
-            "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
-            ["none", "gzip", "none", "gzip"],
-            |endpoint| match endpoint.compression {
-                Compression::None => "none".into(),
-                Compression::Gzip => "gzip".into(),
-            },
-        ),
-        case(
-            "certificate",
-            "OTEL_EXPORTER_OTLP_CERTIFICATE",
-            "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE",
-            ["/a", "/b", "/c", "/d"],
-            certificate,
-        ),
-        case(
-            "timeout",
-            "OTEL_EXPORTER_OTLP_TIMEOUT",
-            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
-            ["1s", "2000", "3000", "4s"],
-            |endpoint| format!("{:?}", endpoint.timeout),
-        ),
-        case(
-            "endpoint",
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-            ["http://a", "http://b", "http://c", "http://d"],
-            |endpoint| endpoint.metrics_url.clone(),
-        ),
-        case(
-            "headers",
-            "OTEL_EXPORTER_OTLP_HEADERS",
-            "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
-            ["x=a", "x=b", "x=c%20d,y=e", "x=f"],
-            headers,
-        ),
-    ]
-}
-
-#[test]
-fn the_file_gives_way_to_variables_and_the_general_to_the_particular() {
-    for case in cases() {
-        let Case {
-            key,
-            generic,
-            metrics,
-            values: [a, b, c, d],
-            shown,
-        } = case;
-        let own = format!("GEOPHONE_OTLP__ENDPOINTS__DEFAULT__{}", key.to_uppercase());
-        let value = if key == "headers" {
-            format!("[\"{a}\"]")
-        } else {
-            format!("\"{a}\"")
-        };
-        let file = format!(
-            "[otlp.endpoints.default]\n{}{key} = {value}\n",
-            if key == "endpoint" {
-                ""
-            } else {
-                "endpoint = \"http://h\"\n"
-            }
-        );
-        let of = |file: &str, variables: &[(&str, &str)]| {
-            let endpoint = otlp(file, variables, &[])
-                .endpoints
-                .remove("default")
-                .unwrap();
-            shown(&endpoint)
-        };
-        let seconds = |text: &str| {
-            text.trim_end_matches("000")
-                .trim_end_matches('s')
-                .to_owned()
-        };
-        let expected = |text: &str, is_exact: bool| match key {
-            "timeout" => format!("{}s", seconds(text)),
-            "endpoint" if is_exact => text.to_owned(),
-            "endpoint" => format!("{text}/v1/metrics"),
-            "headers" => text.replace("%20", " "),
-            _ => text.to_owned(),
-        };
-        assert_eq!(of(&file, &[]), expected(a, false), "{key} of the file");
-        assert_eq!(of(&file, &[(generic, b)]), expected(b, false), "{generic}");
-        let both = [(generic, b), (metrics, c)];
-        assert_eq!(of(&file, &both), expected(c, true), "{metrics}");
-        assert_eq!(of(&file, &[(metrics, c), (generic, "")]), expected(c, true));
-        // As the variable of metrics, its own is of the URL that is used as it is.
-        let own = own
-            .replace("ENDPOINT", "METRICS_ENDPOINT")
-            .replace("METRICS_ENDPOINTS", "ENDPOINTS");
-        let all = [(generic, b), (metrics, c), (&*own, d)];
-        assert_eq!(of(&file, &all), expected(d, true), "{own}");
-    }
-}
-
-#[test]
-fn flags_win_over_all() {
-    let variables = [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"),
-        ("GEOPHONE_OTLP__ENDPOINTS__DEFAULT__ENDPOINT", "http://b"),
-        ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc"),
-    ];
-    let flags = [
-        (
-            "--otlp.endpoint",
-            "otlp.endpoints.default.endpoint",
-            "http://c",
-        ),
-        (
-            "--otlp.protocol",
-            "otlp.endpoints.default.protocol",
-            "http/protobuf",
-        ),
-    ];
-    let endpoint = &otlp("", &variables, &flags).endpoints["default"];
-    assert_eq!(endpoint.metrics_url, "http://c/v1/metrics");
-}
-
 #[test]
 fn variables_of_the_sdk_are_understood() {
     let file = "[otlp]\ninterval = \"5s\"\nservice_name = \"file\"\n";
@@ -300,14 +142,14 @@ fn variables_of_the_sdk_are_understood() {
 
 #[test]
 fn endpoints_are_named_by_files_and_variables() {
-    let file = "[otlp.endpoints.a-1]\nendpoint = \"http://a\"\nheaders = [\"k=secret\"]\n";
+    let file = "[otlp.endpoints.a_1]\nendpoint = \"http://a\"\nheaders = [\"k=secret\"]\n";
     let variables = [
         ("GEOPHONE_OTLP__ENDPOINTS__B_2__ENDPOINT", "http://b"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "token=secret"),
     ];
     let found = otlp(file, &variables, &[]).endpoints;
-    assert_eq!(found.keys().collect::<Vec<_>>(), ["a-1", "b_2"]);
-    assert_eq!(headers(&found["a-1"]), "k=secret");
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["a_1", "b_2"]);
+    assert_eq!(headers(&found["a_1"]), "k=secret");
     assert_eq!(headers(&found["b_2"]), "", "no token of another's");
     assert!(!format!("{found:?}").contains("secret"));
 }
@@ -339,7 +181,7 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "headers = [\"a=secret\", \"a=secret\"]",
-            "geophone.toml:3:24: otlp.endpoints.default.headers holds \"a\" twice",
+            "geophone.toml:3:24: otlp.endpoints.default.headers holds as item 2 a name that it has already",
         ),
         (
             "headers = [\"a b=secret\"]",
@@ -369,7 +211,22 @@ fn mistakes_are_told_with_their_places() {
         named,
         &[],
         &[
-            "default: otlp.endpoints.vendor.endpoint must name where to push to, or enabled be true or false",
+            "geophone.toml:2:11: otlp.endpoints.vendor.endpoint must name where to push to, or enabled be true or false",
+        ],
+    );
+    // A section without its name.
+    mistakes(
+        "[otlp.endpoints]\nheaders = \"a=secret\"\n",
+        &[],
+        &[
+            "geophone.toml:2:1: unknown key \"headers\" in [otlp.endpoints] (it belongs in [otlp.endpoints.default])",
+        ],
+    );
+    mistakes(
+        "[otlp.endpoints.A-b]\nendpoint = \"http://h\"\n",
+        &[],
+        &[
+            "geophone.toml:1:17: \"A-b\" cannot name an endpoint: use small letters, digits and \"_\", as variables can tell",
         ],
     );
     mistakes(
@@ -401,6 +258,16 @@ fn urls_that_cannot_be_are_mistakes() {
             None,
             "must hold no user or password; use headers",
         ),
+        (
+            "http://h:99999",
+            None,
+            "must have a port from 0 to 65535, as http://localhost:4318",
+        ),
+        (
+            "http://[::1]:x",
+            None,
+            "must have a port from 0 to 65535, as http://localhost:4318",
+        ),
         ("http://h/#x", None, "must have no fragment (\"#\")"),
         (
             "http://h/?x=y",
@@ -431,7 +298,7 @@ fn variables_that_cannot_be_are_mistakes() {
         (
             "OTEL_METRICS_EXPORTER",
             "prometheus",
-            "must be otlp or none, found \"prometheus\"; Prometheus is always served",
+            "must be otlp or none, found \"prometheus\"",
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",

@@ -1,3 +1,4 @@
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,12 +10,19 @@ use thiserror::Error;
 use tracing::warn;
 
 use crate::config::OtlpEndpoint;
+use crate::regular_file;
 
 /// Why there can be no connection as the configuration wants it.
 #[derive(Debug, Error)]
 pub enum TlsError {
     #[error("cannot read {what} from {}: {source}; name a PEM file that can be read", path.display())]
     File {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("{what} in {}: {source}; it must be a PEM file", path.display())]
+    Pem {
         what: &'static str,
         path: PathBuf,
         source: pem::Error,
@@ -40,9 +48,11 @@ impl TlsError {
     /// The key of the endpoint's section that is to blame, where one is.
     pub fn key(&self) -> Option<&'static str> {
         match self {
-            Self::File { what, .. } if *what == KEY => Some("client_key"),
-            Self::File { what, .. } if *what == CLIENT => Some("client_certificate"),
-            Self::File { .. } | Self::Authority { .. } => Some("certificate"),
+            Self::File { what, .. } | Self::Pem { what, .. } if *what == KEY => Some("client_key"),
+            Self::File { what, .. } | Self::Pem { what, .. } if *what == CLIENT => {
+                Some("client_certificate")
+            }
+            Self::File { .. } | Self::Pem { .. } | Self::Authority { .. } => Some("certificate"),
             Self::Identity { .. } => Some("client_certificate"),
             Self::Provider(_) | Self::Url { .. } => None,
         }
@@ -72,10 +82,13 @@ pub(super) fn client_config(endpoint: &OtlpEndpoint) -> Result<ClientConfig, Tls
         return Ok(builder.with_no_client_auth());
     };
     let chain = certificates(CLIENT, certificate)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::File {
-        what: KEY,
-        path: key.clone(),
-        source,
+    let private = PrivateKeyDer::from_pem_slice(&read(KEY, key)?).map_err(|source| {
+        let path = key.clone();
+        TlsError::Pem {
+            what: KEY,
+            path,
+            source,
+        }
     })?;
     builder
         .with_client_auth_cert(chain, private)
@@ -114,17 +127,25 @@ fn roots(endpoint: &OtlpEndpoint) -> Result<RootCertStore, TlsError> {
 }
 
 fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unreadable = |source| TlsError::File {
+    let unfit = |source| TlsError::Pem {
         what,
         path: path.to_owned(),
         source,
     };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(unreadable)?
+    let bytes = read(what, path)?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
-        .map_err(unreadable)?;
+        .map_err(unfit)?;
     if certificates.is_empty() {
-        return Err(unreadable(pem::Error::NoItemsFound));
+        return Err(unfit(pem::Error::NoItemsFound));
     }
     Ok(certificates)
+}
+
+fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    regular_file::read(path).map_err(|source| TlsError::File {
+        what,
+        path: path.to_owned(),
+        source,
+    })
 }
