@@ -2,12 +2,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::counters::Counters;
-use super::limits::{GROWTH, Limits};
+use super::limits::Limits;
 use super::outcome::Outcome;
 use super::queue::Queue;
 use super::streak::Streak;
@@ -71,7 +71,7 @@ impl Destination {
 
     /// Sends until the queue is closed and empty.
     pub async fn run(mut self) {
-        let mut backoff = self.backoff();
+        let mut backoff = self.limits.backoff();
         let mut hurried = false;
         while let Some((number, snapshot)) = self.queue.head().await {
             let mut export = Export::new(snapshot);
@@ -103,13 +103,13 @@ impl Destination {
             match self.transport.send(pending.body.clone(), deadline).await {
                 Outcome::Accepted { rejected, message } => {
                     self.accepted(pending, rejected, &message);
-                    *backoff = self.backoff();
+                    *backoff = self.limits.backoff();
                 }
                 Outcome::Refused { why } => {
                     add(&self.counters.requests_refused, 1);
                     add(&self.counters.dropped_refused, pending.points);
                     self.streak.refused(&why);
-                    *backoff = self.backoff();
+                    *backoff = self.limits.backoff();
                 }
                 Outcome::Failed { why, after } => {
                     add(&self.counters.requests_failed, 1);
@@ -182,16 +182,6 @@ impl Destination {
             let pending = export.pending.as_ref().map_or(0, |pending| pending.points);
             self.counters.displaced(pending + export.requests.left());
         }
-    }
-
-    fn backoff(&self) -> ExponentialBackoff {
-        ExponentialBuilder::new()
-            .with_min_delay(self.limits.first_wait)
-            .with_max_delay(self.limits.longest_wait)
-            .with_factor(GROWTH)
-            .with_jitter()
-            .without_max_times()
-            .build()
     }
 }
 

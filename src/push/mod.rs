@@ -17,6 +17,9 @@ mod transport;
 
 pub use counters::{Counters, PushCounters};
 pub use limits::Limits;
+pub(crate) use outcome::Outcome;
 pub use pusher::{Endpoints, Pusher};
 pub use resource::resource_attributes;
+pub(crate) use streak::Streak;
+pub(crate) use transport::{Signal, Transport};
 pub use transport::{TlsError, check_tls};

@@ -4,7 +4,7 @@ use super::limits::MESSAGE_CHARS;
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The endpoint took it, but for some points perhaps, which it will never take.
     Accepted { rejected: u64, message: String },
     /// The endpoint will never take it.

@@ -17,7 +17,7 @@ use super::queue::Queue;
 use super::resource::resource_attributes;
 use super::schedule;
 use super::streak::Streak;
-use super::transport::Transport;
+use super::transport::{Signal, Transport};
 use crate::config::Otlp;
 use crate::export::otlp::{Encoding, Resource, Shape};
 use crate::snapshot::SnapshotSource;
@@ -60,9 +60,9 @@ impl Endpoints {
             };
             destinations.push(Destination::new(
                 queue,
-                Transport::new(endpoint.clone()),
+                Transport::new(endpoint.clone(), Signal::Metrics),
                 encoding,
-                (counters, Streak::new(name)),
+                (counters, Streak::new(name, Signal::Metrics)),
                 config.export_timeout,
                 limits,
             ));

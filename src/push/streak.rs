@@ -2,10 +2,13 @@ use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
+use super::transport::Signal;
+
 /// Says once that something fails, and once that it works again.
 #[derive(Debug)]
-pub(super) struct Streak {
+pub(crate) struct Streak {
     endpoint: String,
+    signal: Signal,
     failing_since: Option<Instant>,
     failures: u64,
     /// What was last said of points that the endpoint does not take.
@@ -13,9 +16,10 @@ pub(super) struct Streak {
 }
 
 impl Streak {
-    pub fn new(endpoint: &str) -> Self {
+    pub fn new(endpoint: &str, signal: Signal) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
+            signal,
             failing_since: None,
             failures: 0,
             complaint: String::new(),
@@ -23,37 +27,46 @@ impl Streak {
     }
 
     pub fn failed(&mut self, reason: &str) {
-        let endpoint = &self.endpoint;
-        self.failures += 1;
+        let Self {
+            endpoint, signal, ..
+        } = &*self;
         if self.failing_since.is_none() {
+            warn!(%endpoint, %reason, "OTLP endpoint does not take {signal}; trying again");
             self.failing_since = Some(Instant::now());
-            warn!(%endpoint, %reason, "OTLP endpoint does not take metrics; trying again");
         } else {
-            debug!(%endpoint, %reason, "OTLP endpoint still does not take metrics");
+            debug!(%endpoint, %reason, "OTLP endpoint still does not take {signal}");
         }
+        self.failures += 1;
     }
 
     pub fn accepted(&mut self, rejected: u64, message: &str) {
-        let endpoint = &self.endpoint;
-        if let Some(since) = self.failing_since.take() {
+        let Self {
+            endpoint, signal, ..
+        } = &*self;
+        if let Some(since) = self.failing_since {
             let after = humantime::format_duration(std::time::Duration::from_secs(
                 since.elapsed().as_secs(),
             ));
-            info!(%endpoint, %after, attempts = self.failures, "OTLP endpoint takes metrics again");
+            info!(%endpoint, %after, attempts = self.failures, "OTLP endpoint takes {signal} again");
+            self.failing_since = None;
             self.failures = 0;
         }
         if rejected == 0 && message.is_empty() {
             self.complaint.clear();
         } else if self.is_new(message) {
-            let endpoint = &self.endpoint;
-            warn!(%endpoint, rejected, %message, "OTLP endpoint took metrics with reservations");
+            let Self {
+                endpoint, signal, ..
+            } = &*self;
+            warn!(%endpoint, rejected, %message, "OTLP endpoint took {signal} with reservations");
         }
     }
 
     pub fn refused(&mut self, reason: &str) {
         if self.is_new(reason) {
-            let endpoint = &self.endpoint;
-            warn!(%endpoint, %reason, "OTLP endpoint refused metrics, which are dropped");
+            let Self {
+                endpoint, signal, ..
+            } = &*self;
+            warn!(%endpoint, %reason, "OTLP endpoint refused {signal}, which are dropped");
         }
     }
 

@@ -4,7 +4,8 @@ use prost::Message;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// Sends messages that are encoded already.
+/// Sends messages that are encoded already. The responses of all signals have the same fields by
+/// the same numbers, so that one stands for all.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct EncodedCodec;
 

@@ -12,28 +12,32 @@ use tonic_types::StatusExt;
 
 use super::codec::EncodedCodec;
 use super::limits::RESPONSE_BYTES;
-use super::{TlsError, USER_AGENT, connector};
+use super::{Signal, TlsError, USER_AGENT, connector};
 use crate::causes::with_causes;
 use crate::config::{Compression, OtlpEndpoint};
 use crate::push::outcome::{Outcome, shown};
-
-const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
 /// OTLP over gRPC.
 #[derive(Debug)]
 pub(super) struct Grpc {
     channel: Channel,
+    method: PathAndQuery,
     metadata: MetadataMap,
     compression: Compression,
 }
 
 impl Grpc {
-    pub fn new(endpoint: &OtlpEndpoint, tls: ClientConfig) -> Result<Self, TlsError> {
+    pub fn new(
+        endpoint: &OtlpEndpoint,
+        signal: Signal,
+        tls: ClientConfig,
+    ) -> Result<Self, TlsError> {
+        let url = signal.url(endpoint);
         let unusable = |error: tonic::transport::Error| TlsError::Url {
-            url: endpoint.shown_url().to_owned(),
+            url: url.to_owned(),
             reason: with_causes(&error),
         };
-        let channel = Endpoint::from_shared(endpoint.metrics_url.clone())
+        let channel = Endpoint::from_shared(url.to_owned())
             .and_then(|endpoint| endpoint.user_agent(USER_AGENT))
             .map_err(unusable)?
             .connect_with_connector_lazy(connector::http2(tls, endpoint.timeout));
@@ -43,6 +47,7 @@ impl Grpc {
         }
         Ok(Self {
             channel,
+            method: PathAndQuery::from_static(signal.method()),
             metadata: MetadataMap::from_headers(headers),
             compression: endpoint.compression,
         })
@@ -60,8 +65,8 @@ impl Grpc {
         let mut request = Request::new(message);
         request.metadata_mut().clone_from(&self.metadata);
         request.set_timeout(until.saturating_duration_since(Instant::now()));
-        let path = PathAndQuery::from_static(EXPORT);
-        match client.unary(request, path, EncodedCodec).await {
+        let sent = client.unary(request, self.method.clone(), EncodedCodec);
+        match sent.await {
             Ok(response) => {
                 let partial = response.into_inner().partial_success.unwrap_or_default();
                 Outcome::Accepted {

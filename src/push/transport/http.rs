@@ -16,7 +16,7 @@ use rustls::ClientConfig;
 use super::gzip::gzip;
 use super::limits::{IDLE, RESPONSE_BYTES};
 use super::retry_after::retry_after;
-use super::{TlsError, connector};
+use super::{Signal, TlsError, connector};
 use crate::causes::with_causes;
 use crate::config::{Compression, OtlpEndpoint};
 use crate::push::outcome::{Outcome, shown};
@@ -40,14 +40,16 @@ pub(super) fn pack(compression: Compression, body: Vec<u8>) -> Bytes {
 }
 
 impl Http {
-    pub fn new(endpoint: &OtlpEndpoint, tls: ClientConfig) -> Result<Self, TlsError> {
-        let url = endpoint
-            .metrics_url
-            .parse()
-            .map_err(|error| TlsError::Url {
-                url: endpoint.metrics_url.clone(),
-                reason: format!("{error}"),
-            })?;
+    pub fn new(
+        endpoint: &OtlpEndpoint,
+        signal: Signal,
+        tls: ClientConfig,
+    ) -> Result<Self, TlsError> {
+        let url = signal.url(endpoint);
+        let url = url.parse().map_err(|error| TlsError::Url {
+            url: url.to_owned(),
+            reason: format!("{error}"),
+        })?;
         let mut headers = HeaderMap::new();
         for header in &endpoint.headers {
             headers.append(header.name.clone(), header.value.clone());
@@ -109,7 +111,8 @@ async fn read(body: Incoming) -> Bytes {
         .unwrap_or_default()
 }
 
-/// A success. Receivers that answer with something else than the protocol's message have taken
+/// A success. The responses of all signals have the same fields by the same numbers, so that one
+/// stands for all. Receivers that answer with something else than the protocol's message have taken
 /// the request all the same.
 fn accepted(body: &[u8]) -> Outcome {
     let response = ExportMetricsServiceResponse::decode(body).unwrap_or_default();

@@ -7,6 +7,7 @@ mod grpc;
 mod gzip;
 mod http;
 mod retry_after;
+mod signal;
 mod tls;
 
 use bytes::Bytes;
@@ -19,16 +20,18 @@ use super::limits;
 use super::outcome::Outcome;
 use crate::config::{OtlpEndpoint, OtlpProtocol};
 
+pub(crate) use signal::Signal;
 pub use tls::{TlsError, check as check_tls};
 
 /// Says who we are, as the specification wants exporters to.
 const USER_AGENT: &str = concat!("geophone/", env!("CARGO_PKG_VERSION"));
 
-/// What carries requests to an endpoint. It is made when it is needed, and made anew when the
+/// What carries requests of one signal to an endpoint. It is made when it is needed, and made anew when the
 /// certificates have changed, so that they can be renewed while the daemon runs.
 #[derive(Debug)]
-pub(super) struct Transport {
+pub(crate) struct Transport {
     endpoint: OtlpEndpoint,
+    signal: Signal,
     made: Option<(Stamp, Protocol)>,
 }
 
@@ -39,9 +42,10 @@ enum Protocol {
 }
 
 impl Transport {
-    pub fn new(endpoint: OtlpEndpoint) -> Self {
+    pub fn new(endpoint: OtlpEndpoint, signal: Signal) -> Self {
         Self {
             endpoint,
+            signal,
             made: None,
         }
     }
@@ -85,10 +89,13 @@ impl Transport {
     }
 
     fn make(&self) -> Result<Protocol, TlsError> {
-        let tls = tls::client_config(&self.endpoint)?;
+        let tls = tls::client_config(&self.endpoint, self.signal.url(&self.endpoint))?;
         Ok(match self.endpoint.protocol {
-            OtlpProtocol::HttpProtobuf => Protocol::Http(Box::new(Http::new(&self.endpoint, tls)?)),
-            OtlpProtocol::Grpc => Protocol::Grpc(Grpc::new(&self.endpoint, tls)?),
+            OtlpProtocol::HttpProtobuf => {
+                let http = Http::new(&self.endpoint, self.signal, tls)?;
+                Protocol::Http(Box::new(http))
+            }
+            OtlpProtocol::Grpc => Protocol::Grpc(Grpc::new(&self.endpoint, self.signal, tls)?),
         })
     }
 }

@@ -68,15 +68,15 @@ const KEY: &str = "the client's key";
 /// # Errors
 /// Says which file is wrong, and how.
 pub fn check(endpoint: &OtlpEndpoint) -> Result<(), TlsError> {
-    client_config(endpoint).map(|_| ())
+    client_config(endpoint, &endpoint.metrics_url).map(|_| ())
 }
 
-pub(super) fn client_config(endpoint: &OtlpEndpoint) -> Result<ClientConfig, TlsError> {
+pub(super) fn client_config(endpoint: &OtlpEndpoint, url: &str) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Provider)?
-        .with_root_certificates(roots(endpoint)?);
+        .with_root_certificates(roots(endpoint, url)?);
     let (Some(certificate), Some(key)) = (&endpoint.client_certificate, &endpoint.client_key)
     else {
         return Ok(builder.with_no_client_auth());
@@ -101,7 +101,7 @@ pub(super) fn client_config(endpoint: &OtlpEndpoint) -> Result<ClientConfig, Tls
 
 /// Whom to believe: the authorities that are named, or the system's. None where nothing is
 /// encrypted.
-fn roots(endpoint: &OtlpEndpoint) -> Result<RootCertStore, TlsError> {
+fn roots(endpoint: &OtlpEndpoint, url: &str) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = &endpoint.certificate {
         for certificate in certificates(AUTHORITIES, path)? {
@@ -112,7 +112,7 @@ fn roots(endpoint: &OtlpEndpoint) -> Result<RootCertStore, TlsError> {
                     source,
                 })?;
         }
-    } else if endpoint.metrics_url.starts_with("https:") {
+    } else if url.starts_with("https:") {
         let found = rustls_native_certs::load_native_certs();
         let (_, unusable) = roots.add_parsable_certificates(found.certs);
         if roots.is_empty() || unusable > 0 || !found.errors.is_empty() {
