@@ -2,6 +2,7 @@
 
 mod counts;
 mod fields;
+mod filter;
 mod line;
 
 pub use counts::LogCounts;
@@ -16,6 +17,7 @@ use tracing_subscriber::registry::Registry;
 
 use crate::config::{Log, LogLevel};
 use counts::CountingLayer;
+use filter::Filter;
 use line::Line;
 
 /// Sends messages of the whole process to standard error. The counts go on for as long as
@@ -44,12 +46,15 @@ where
         .event_format(Line(log.format))
         .with_writer(writer);
     Registry::default()
-        .with(filter(log.level))
+        .with(Filter {
+            level: level(log.level),
+            spans: false,
+        })
         .with(CountingLayer(counts))
         .with(lines)
 }
 
-fn filter(level: LogLevel) -> LevelFilter {
+fn level(level: LogLevel) -> LevelFilter {
     match level {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,

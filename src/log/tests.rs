@@ -128,3 +128,26 @@ fn levels_filter_lines_and_counts() {
     let (_, counts) = logged(LogLevel::Debug, LogFormat::Json, || debug!("a"));
     assert_eq!(counts.by_level()[0], ("debug", 1));
 }
+
+#[test]
+fn libraries_log_from_warnings_up() {
+    for (level, expected) in [
+        (LogLevel::Debug, &["own", "warning"][..]),
+        (LogLevel::Warn, &["warning"]),
+        (LogLevel::Error, &[]),
+    ] {
+        let (text, _) = logged(level, LogFormat::Logfmt, || {
+            debug!("own");
+            debug!(target: "h2::codec", "bytes");
+            info!(target: "hyper", "connected");
+            // No part of ours.
+            info!(target: "geophone_histogram", "filled");
+            warn!(target: "rustls::client", "warning");
+        });
+        let messages: Vec<&str> = text
+            .lines()
+            .map(|line| line.rsplit_once("msg=").unwrap().1.trim_matches('"'))
+            .collect();
+        assert_eq!(messages, expected);
+    }
+}
