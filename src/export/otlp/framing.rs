@@ -1,24 +1,24 @@
-//! The messages around metrics, written around bytes: `ExportMetricsServiceRequest` of one
-//! `ResourceMetrics` of `ScopeMetrics`. Numbers of fields are those of the protocol's
-//! `metrics_service.proto` and `metrics.proto`, and the tests decode what is written here.
+//! The messages around metrics, log records and spans, written around bytes: a request of one
+//! resource with its scopes, such as `ExportMetricsServiceRequest` of one `ResourceMetrics` of
+//! `ScopeMetrics`. The three services' messages have the same fields by the same numbers, which
+//! are those of the protocol's `*_service.proto`; the tests decode what is written here.
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
-use opentelemetry_proto::tonic::metrics::v1::Metric;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 use super::Resource;
 
 /// `resource_metrics` of `ExportMetricsServiceRequest`.
-const RESOURCE_METRICS: u32 = 1;
+const OF_RESOURCE: u32 = 1;
 /// `resource` of `ResourceMetrics`.
 const RESOURCE: u32 = 1;
 /// `scope_metrics` of `ResourceMetrics`.
-const SCOPE_METRICS: u32 = 2;
+const OF_SCOPE: u32 = 2;
 /// `scope` of `ScopeMetrics`.
 const SCOPE: u32 = 1;
 /// `metrics` of `ScopeMetrics`.
-const METRICS: u32 = 2;
+const ITEMS: u32 = 2;
 
 /// A request that is being filled.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ pub(super) struct Frame<'a> {
     resource: &'a Resource,
     /// Scopes that are complete.
     scopes: Vec<u8>,
-    /// The last scope: its name, its head, and its metrics so far.
+    /// The last scope: its name, its head, and what is in it so far.
     scope: String,
     head: Vec<u8>,
-    metrics: Vec<u8>,
+    items: Vec<u8>,
 }
 
 impl<'a> Frame<'a> {
@@ -39,37 +39,48 @@ impl<'a> Frame<'a> {
             scopes: Vec::new(),
             scope: String::new(),
             head: Vec::new(),
-            metrics: Vec::new(),
+            items: Vec::new(),
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.scopes.is_empty() && self.metrics.is_empty()
+        self.scopes.is_empty() && self.items.is_empty()
     }
 
-    /// How many bytes the request would have with another metric.
-    pub fn len_with(&self, scope: &str, metric: &Metric) -> usize {
-        let added = field_len(metric.encoded_len());
+    /// How many bytes the request would have with another metric, log record or span of this length.
+    pub fn len_with(&self, scope: &str, item: usize) -> usize {
+        let added = field_len(item);
         let scopes = if scope == self.scope {
-            self.scopes.len() + field_len(self.head.len() + self.metrics.len() + added)
+            self.scopes.len() + field_len(self.head.len() + self.items.len() + added)
         } else {
-            let last = self.head.len() + self.metrics.len();
+            let last = self.head.len() + self.items.len();
             let last = if last == 0 { 0 } else { field_len(last) };
             self.scopes.len() + last + field_len(head(scope).len() + added)
         };
         field_len(field_len(self.resource.0.len()) + scopes)
     }
 
-    /// Adds a metric to its scope, which follows the others if it is not the last one's.
-    pub fn push(&mut self, scope: &str, metric: &Metric) {
+    /// Adds what is encoded as this to its scope, which follows the others if it is not the last
+    /// one's.
+    pub fn push_encoded(&mut self, scope: &str, item: &[u8]) {
+        self.begin_item(scope, item.len());
+        self.items.extend(item);
+    }
+
+    /// As [`Frame::push_encoded`], of what is encoded here.
+    pub fn push(&mut self, scope: &str, item: &impl Message) {
+        self.begin_item(scope, item.encoded_len());
+        // A vector grows, so that there is room for everything.
+        let _ = item.encode(&mut self.items);
+    }
+
+    fn begin_item(&mut self, scope: &str, len: usize) {
         if scope != self.scope {
             self.end_scope();
             scope.clone_into(&mut self.scope);
             self.head = head(scope);
         }
-        begin(METRICS, metric.encoded_len(), &mut self.metrics);
-        // A vector grows, so that there is room for everything.
-        let _ = metric.encode(&mut self.metrics);
+        begin(ITEMS, len, &mut self.items);
     }
 
     /// The request's bytes.
@@ -80,7 +91,7 @@ impl<'a> Frame<'a> {
         } = self;
         let inner = field_len(resource.0.len()) + scopes.len();
         let mut body = Vec::with_capacity(field_len(inner));
-        begin(RESOURCE_METRICS, inner, &mut body);
+        begin(OF_RESOURCE, inner, &mut body);
         begin(RESOURCE, resource.0.len(), &mut body);
         body.extend(&resource.0);
         body.extend(scopes);
@@ -88,13 +99,13 @@ impl<'a> Frame<'a> {
     }
 
     fn end_scope(&mut self) {
-        if self.metrics.is_empty() {
+        if self.items.is_empty() {
             return;
         }
-        let inner = self.head.len() + self.metrics.len();
-        begin(SCOPE_METRICS, inner, &mut self.scopes);
+        let inner = self.head.len() + self.items.len();
+        begin(OF_SCOPE, inner, &mut self.scopes);
         self.scopes.append(&mut self.head);
-        self.scopes.append(&mut self.metrics);
+        self.scopes.append(&mut self.items);
     }
 }
 

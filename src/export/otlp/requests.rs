@@ -1,9 +1,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use prost::Message;
+
 use super::framing::Frame;
 use super::metric::Writer;
-use super::{Baseline, Resource, Shape};
+use super::{Baseline, Resource, SCOPE, Shape};
 use crate::export::check::check;
 use crate::snapshot::{Family, Series, Snapshot};
 
@@ -102,7 +104,7 @@ impl Requests {
             let chunk = chunk.get(..fitting).unwrap_or_default();
             let metric = writer.metric(&family.descriptor, chunk);
             let scope = scope(family);
-            if frame.len_with(&scope, &metric) <= encoding.max_request_bytes {
+            if frame.len_with(&scope, metric.encoded_len()) <= encoding.max_request_bytes {
                 frame.push(&scope, &metric);
                 points += chunk.len() as u64;
                 parts.push(Part {
@@ -142,7 +144,7 @@ fn fitting(family: &Family, series: &[Series]) -> usize {
 /// One scope for each module, and one for what Geophone tells of itself.
 fn scope(family: &Family) -> String {
     match &family.descriptor.module {
-        Some(module) => format!("geophone.{module}"),
-        None => "geophone".to_owned(),
+        Some(module) => format!("{SCOPE}.{module}"),
+        None => SCOPE.to_owned(),
     }
 }
