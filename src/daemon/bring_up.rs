@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tracing::error;
+use tracing::{error, info_span};
 
 use super::DaemonError;
 use super::announce::announce;
@@ -49,10 +49,12 @@ pub fn bring_up(loaded: &Loaded, drivers: &Drivers) -> Result<Modules, DaemonErr
         config, catalogue, ..
     } = loaded;
     let enabled = |module: &Module| settings(config, module).is_some();
-    if !catalogue.iter().any(|module| enabled(module)) {
+    let count = catalogue.iter().filter(|module| enabled(module)).count();
+    if count == 0 {
         return Err(DaemonError::NothingEnabled);
     }
-    let modules = start_all(config, catalogue, drivers);
+    let span = info_span!(target: "geophone", "bring_up", modules = count);
+    let modules = span.in_scope(|| start_all(config, catalogue, drivers));
     // The kernel's type information was the largest thing we will ever hold.
     release_memory();
     for report in &modules.reports {

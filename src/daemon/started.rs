@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use tracing::info_span;
+
 use crate::config::ModuleConfig;
 use crate::kernel::btf::BtfError;
 use crate::kernel::{KernelBtf, Loader};
@@ -41,12 +43,18 @@ impl Started {
             Ok(loader) => loader,
             Err(error) => return without(&mut modules, ModuleState::Failed, error.to_string()),
         };
-        let one = |(module, settings)| match start(module, settings, &mut loader) {
-            Ok(running) => Self {
-                report: running.report.clone(),
-                running: running.has_programs().then_some(running),
-            },
-            Err(error) => Self::without_programs(module, ModuleState::Failed, error.to_string()),
+        let one = |(module, settings): (&'a Module, &'a ModuleConfig)| {
+            let name = &*module.manifest.name;
+            let _span = info_span!(target: "geophone", "attach", module = name).entered();
+            match start(module, settings, &mut loader) {
+                Ok(running) => Self {
+                    report: running.report.clone(),
+                    running: running.has_programs().then_some(running),
+                },
+                Err(error) => {
+                    Self::without_programs(module, ModuleState::Failed, error.to_string())
+                }
+            }
         };
         modules.map(one).collect()
     }

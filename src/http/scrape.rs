@@ -8,6 +8,8 @@ use flate2::write::GzEncoder;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, VARY};
 use hyper::{Request, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::Source;
 use super::accept::negotiate;
@@ -24,6 +26,11 @@ impl<S: Source> Handler<S> {
     /// Answers with the metrics: selected by the query, in the format and coding that the
     /// client prefers, within its time.
     pub(super) async fn scrape(&self, request: &Request<impl Sized>) -> Reply {
+        let span = info_span!(target: "geophone", "scrape", format = Empty, bytes = Empty);
+        self.answer(request, &span).instrument(span.clone()).await
+    }
+
+    async fn answer(&self, request: &Request<impl Sized>, span: &Span) -> Reply {
         let query = request.uri().query().unwrap_or_default();
         let filter = match Filter::parse(query, &self.source.modules()) {
             Ok(filter) => filter,
@@ -58,6 +65,8 @@ impl<S: Source> Handler<S> {
             Ok(Err(error)) => return failed(error),
             Err(error) => return failed(error),
         };
+        span.record("format", format.content_type());
+        span.record("bytes", page.len());
         let body = Bytes::from_owner(Page {
             bytes: page,
             _place: place,

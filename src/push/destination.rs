@@ -5,6 +5,8 @@ use std::time::Duration;
 use backon::ExponentialBackoff;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 use super::counters::Counters;
 use super::limits::Limits;
@@ -74,9 +76,17 @@ impl Destination {
         let mut backoff = self.limits.backoff();
         let mut hurried = false;
         while let Some((number, snapshot)) = self.queue.head().await {
+            let span = info_span!(
+                target: "geophone",
+                "export",
+                endpoint = self.streak.endpoint(),
+                points = snapshot.points(),
+                outcome = Empty,
+            );
             let mut export = Export::new(snapshot);
             let is_done = loop {
-                let Some(wait) = self.pass(&mut export, &mut backoff).await else {
+                let pass = self.pass(&mut export, &mut backoff);
+                let Some(wait) = pass.instrument(span.clone()).await else {
                     break true;
                 };
                 self.wait(wait, &mut hurried).await;
@@ -84,6 +94,7 @@ impl Destination {
                     break false;
                 }
             };
+            span.record("outcome", if is_done { "done" } else { "displaced" });
             self.end(&export, is_done);
             self.queue.done(number);
         }

@@ -26,6 +26,10 @@ impl Streak {
         }
     }
 
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     pub fn failed(&mut self, reason: &str) {
         let Self {
             endpoint, signal, ..

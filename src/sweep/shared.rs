@@ -3,7 +3,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::watch;
-use tracing::error;
+use tracing::{error, info_span};
 
 use super::exchange::Change;
 use super::report::ModuleReport;
@@ -144,6 +144,7 @@ impl Shared {
 
     /// False when it shall stop; then the sweep is abandoned.
     fn sweep(&self, modules: &mut Vec<Box<dyn Sweepable>>, buffers: &mut Buffers) -> bool {
+        let _span = info_span!(target: "geophone", "sweep", modules = modules.len()).entered();
         let started = Instant::now();
         let taken = SystemTime::now();
         let mut state = self.state();
@@ -267,6 +268,7 @@ fn read(
     buffers: &mut Buffers,
     own: &mut Families,
 ) -> Swept {
+    let _span = info_span!(target: "geophone", "module", module = module.name()).entered();
     let started = Instant::now();
     let swept = catch_unwind(AssertUnwindSafe(|| {
         let families = module.sweep(taken, buffers);
