@@ -23,3 +23,4 @@ pub mod push;
 pub mod regular_file;
 pub mod snapshot;
 pub mod sweep;
+pub mod telemetry;

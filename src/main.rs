@@ -87,27 +87,47 @@ fn execute(command: &Command, loaded: &Loaded) -> u8 {
         Command::Print(_) | Command::Check => EXIT_OK,
         Command::Modules { name, format } => modules(name.as_deref(), *format, loaded),
         Command::Doctor { format } => doctor(*format, loaded),
-        Command::Run | Command::Collect { .. } => {
-            let counts = match log::init(loaded.config.log) {
-                Ok(counts) => counts,
-                Err(error) => return failure(&error),
-            };
-            let result = match *command {
-                Command::Collect {
-                    duration,
-                    format,
-                    run_statistics,
-                } => daemon::collect(loaded, duration, format, run_statistics, counts),
-                _ => daemon::run(loaded, counts),
-            };
-            // Where the log goes, the last word goes too.
-            result.map_or_else(
-                |error| {
-                    tracing::error!("{error}");
-                    EXIT_FAILURE
-                },
-                |()| EXIT_OK,
-            )
+        Command::Run => run(loaded),
+        Command::Collect {
+            duration,
+            format,
+            run_statistics,
+        } => match log::init(loaded.config.log, None) {
+            Ok(counts) => status(&daemon::collect(
+                loaded,
+                *duration,
+                *format,
+                *run_statistics,
+                counts,
+            )),
+            Err(error) => failure(&error),
+        },
+    }
+}
+
+fn run(loaded: &Loaded) -> u8 {
+    let telemetry = match daemon::telemetry(loaded) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return failure(&error),
+    };
+    let counts = match log::init(loaded.config.log, telemetry.as_ref()) {
+        Ok(counts) => counts,
+        Err(error) => return failure(&error),
+    };
+    let status = status(&daemon::run(loaded, counts, telemetry.as_ref()));
+    if let Some(telemetry) = telemetry {
+        telemetry.stop();
+    }
+    status
+}
+
+/// How it went. Where the log goes, the last word goes too.
+fn status(result: &Result<(), daemon::DaemonError>) -> u8 {
+    match result {
+        Ok(()) => EXIT_OK,
+        Err(error) => {
+            tracing::error!("{error}");
+            EXIT_FAILURE
         }
     }
 }

@@ -50,6 +50,7 @@ pub fn collect(
     let extra = extra(Counted {
         server: None,
         push: None,
+        telemetry: None,
         log,
         on,
         scans: scans.clone(),

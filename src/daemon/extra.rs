@@ -10,6 +10,7 @@ use crate::introspect::{
 use crate::log::LogCounts;
 use crate::push::PushCounters;
 use crate::sweep::Extra;
+use crate::telemetry::TelemetryCounters;
 
 /// Who counts what no sweep does.
 pub(super) struct Counted {
@@ -17,6 +18,8 @@ pub(super) struct Counted {
     pub server: Option<Arc<Counters>>,
     /// Where something is pushed.
     pub push: Option<PushCounters>,
+    /// Where own messages or spans are sent.
+    pub telemetry: Option<TelemetryCounters>,
     pub log: Arc<LogCounts>,
     pub on: Arc<OnTime>,
     pub scans: Scans,
@@ -45,6 +48,9 @@ pub(super) fn extra(counted: Counted) -> Extra {
         counted.scans.introspect(&mut own);
         if let Some(push) = &counted.push {
             push.introspect(&mut own);
+        }
+        if let Some(telemetry) = &counted.telemetry {
+            telemetry.introspect(&mut own);
         }
         process_families(&mut own);
         let mut families = own.finish();

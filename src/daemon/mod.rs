@@ -12,6 +12,7 @@ mod run;
 mod source;
 mod started;
 mod statistics;
+mod telemetry;
 mod threads;
 mod type_information;
 
@@ -20,6 +21,7 @@ pub use doctor::{Diagnosis, diagnose};
 pub use endpoints::check_endpoints;
 pub use error::DaemonError;
 pub use run::run;
+pub use telemetry::telemetry;
 pub use type_information::check_type_information;
 
 use crate::snapshot::Descriptor;

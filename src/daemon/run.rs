@@ -18,6 +18,7 @@ use crate::kernel::share_memory;
 use crate::log::LogCounts;
 use crate::push::{self, Endpoints};
 use crate::sweep::Pace;
+use crate::telemetry::Telemetry;
 
 /// Loads the modules and serves until SIGTERM or SIGINT. A module that must run and cannot is
 /// an error in the log and in `geophone_module_state`, but does not end the others: a daemon
@@ -26,20 +27,30 @@ use crate::sweep::Pace;
 /// # Errors
 ///
 /// It cannot begin: no privileges, a port in use, no module enabled.
-pub fn run(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> {
+pub fn run(
+    loaded: &Loaded,
+    log: Arc<LogCounts>,
+    telemetry: Option<&Telemetry>,
+) -> Result<(), DaemonError> {
     check_privileges()?;
-    share_memory();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(DaemonError::Runtime)?;
-    runtime.block_on(serve(loaded, log))
+    runtime.block_on(serve(loaded, log, telemetry))
 }
 
-async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> {
+async fn serve(
+    loaded: &Loaded,
+    log: Arc<LogCounts>,
+    telemetry: Option<&Telemetry>,
+) -> Result<(), DaemonError> {
     let config = &loaded.config;
     // A port in use shall be known before anything is attached.
     let listeners = listen(config)?;
+    if let Some(telemetry) = telemetry {
+        telemetry.announce();
+    }
     let drivers = Drivers::of_kernel();
     let modules = bring_up(loaded, &drivers)?;
     let counters = Arc::new(Counters::default());
@@ -50,6 +61,7 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let extra = extra(Counted {
         server: Some(Arc::clone(&counters)),
         push: endpoints.as_ref().map(Endpoints::counters),
+        telemetry: telemetry.map(Telemetry::counters),
         log,
         on: Arc::clone(&on),
         scans: scans.clone(),
@@ -71,6 +83,9 @@ async fn serve(loaded: &Loaded, log: Arc<LogCounts>) -> Result<(), DaemonError> 
     let (stop, mut stopping) = tokio::sync::oneshot::channel();
     let serving = server.run(async {
         stopped().await;
+        if let Some(telemetry) = telemetry {
+            telemetry.stopping();
+        }
         let _ = stop.send(());
     });
     let flushing = async {

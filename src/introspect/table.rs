@@ -171,6 +171,12 @@ own! {
     OTLP_LAST_SUCCESS: Gauge Seconds "geophone_otlp_last_success_timestamp_seconds" ["endpoint"]
         ("geophone.otlp.last_success_timestamp", "s")
         "When the endpoint last accepted a request, in Unix time. Missing until it does.";
+    OTLP_RECORDS: Counter None "geophone_otlp_sent_records_total" ["endpoint", "signal"]
+        ("geophone.otlp.sent_records", "{record}")
+        "Geophone's own log messages (logs) and spans (traces) that the endpoint accepted.";
+    OTLP_RECORDS_DROPPED: Counter None "geophone_otlp_dropped_records_total" ["endpoint", "signal"]
+        ("geophone.otlp.dropped_records", "{record}")
+        "Geophone's own log messages (logs) and spans (traces) that the endpoint refused, or that had no room to wait for it.";
     LOG_MESSAGES: Counter None "geophone_log_messages_total" ["level"]
         ("geophone.log.messages", "{message}")
         "Messages logged.";

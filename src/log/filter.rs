@@ -16,15 +16,31 @@ pub(super) struct Filter {
     pub spans: bool,
 }
 
+/// Whether this becomes a line.
+pub(super) fn is_message(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
+}
+
+/// Whether this is sent over OTLP: what libraries say while they carry a message must not become
+/// one that they carry.
+pub(super) fn is_own_message(metadata: &Metadata<'_>) -> bool {
+    is_message(metadata) && is_own(metadata)
+}
+
+/// Whether this tells of a time, not of a moment.
+pub(super) fn is_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span()
+}
+
 /// Whether it is Geophone itself that tells this, not a library.
-pub(super) fn is_own(metadata: &Metadata<'_>) -> bool {
+fn is_own(metadata: &Metadata<'_>) -> bool {
     let rest = metadata.target().strip_prefix(OWN);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 impl Filter {
     fn wants(self, metadata: &Metadata<'_>) -> bool {
-        if metadata.is_span() {
+        if is_span(metadata) {
             return self.spans && is_own(metadata);
         }
         let level = if is_own(metadata) {

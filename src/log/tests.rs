@@ -26,7 +26,7 @@ fn logged(level: LogLevel, format: LogFormat, body: impl FnOnce()) -> (String, A
     let sink = Sink::default();
     let counts = Arc::new(LogCounts::default());
     let writer = sink.clone();
-    let subscriber = subscriber(Log { level, format }, counts.clone(), move || {
+    let subscriber = subscriber(Log { level, format }, None, counts.clone(), move || {
         writer.clone()
     });
     tracing::subscriber::with_default(subscriber, body);

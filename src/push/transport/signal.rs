@@ -20,6 +20,15 @@ impl Signal {
         }
     }
 
+    /// As metrics label it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Logs => "logs",
+            Self::Traces => "traces",
+        }
+    }
+
     /// The method of gRPC that takes it.
     pub fn method(self) -> &'static str {
         match self {
