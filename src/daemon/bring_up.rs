@@ -12,6 +12,7 @@ use crate::discover::{Drivers, LoadedDrivers};
 use crate::kernel::{KernelBtf, missing_capabilities, release_memory};
 use crate::module::{Catalogue, Module};
 use crate::sweep::{ModuleReport, ModuleState, RunningModule, foresee};
+use crate::telemetry::integer;
 
 /// The modules that run, and what became of each.
 #[derive(Default)]
@@ -53,7 +54,7 @@ pub fn bring_up(loaded: &Loaded, drivers: &Drivers) -> Result<Modules, DaemonErr
     if count == 0 {
         return Err(DaemonError::NothingEnabled);
     }
-    let span = info_span!(target: "geophone", "bring_up", modules = count);
+    let span = info_span!(target: "geophone", "bring_up", modules = integer(count));
     let modules = span.in_scope(|| start_all(config, catalogue, drivers));
     // The kernel's type information was the largest thing we will ever hold.
     release_memory();

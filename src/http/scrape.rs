@@ -21,6 +21,7 @@ use super::handler::Handler;
 use super::limits::{GZIP_FROM_BYTES, GZIP_LEVEL};
 use super::response::{self, Reply};
 use crate::export::prometheus::{EncodeError, encode};
+use crate::telemetry::integer;
 
 impl<S: Source> Handler<S> {
     /// Answers with the metrics: selected by the query, in the format and coding that the
@@ -66,7 +67,7 @@ impl<S: Source> Handler<S> {
             Err(error) => return failed(error),
         };
         span.record("format", format.content_type());
-        span.record("bytes", page.len());
+        span.record("bytes", integer(page.len()));
         let body = Bytes::from_owner(Page {
             bytes: page,
             _place: place,

@@ -16,6 +16,7 @@ use super::streak::Streak;
 use super::transport::Transport;
 use crate::export::otlp::{Baseline, Encoding, Part, Requests};
 use crate::snapshot::Snapshot;
+use crate::telemetry::integer;
 
 /// Sends the snapshots of a queue to one endpoint, one request at a time.
 pub(super) struct Destination {
@@ -80,7 +81,7 @@ impl Destination {
                 target: "geophone",
                 "export",
                 endpoint = self.streak.endpoint(),
-                points = snapshot.points(),
+                points = integer(snapshot.points()),
                 outcome = Empty,
             );
             let mut export = Export::new(snapshot);

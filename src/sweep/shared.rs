@@ -13,6 +13,7 @@ use super::sweepable::{Buffers, Sweepable};
 use super::sweeper::{Extra, Pace};
 use crate::introspect::{Families, PARTIAL, SWEEP_SECONDS, SWEEP_TIMESTAMP, SWEEPS};
 use crate::snapshot::{Family, Snapshot};
+use crate::telemetry::integer;
 
 /// What both sides of the sweeper hold: the thread, and those who ask.
 pub(super) struct Shared {
@@ -144,7 +145,8 @@ impl Shared {
 
     /// False when it shall stop; then the sweep is abandoned.
     fn sweep(&self, modules: &mut Vec<Box<dyn Sweepable>>, buffers: &mut Buffers) -> bool {
-        let _span = info_span!(target: "geophone", "sweep", modules = modules.len()).entered();
+        let _span =
+            info_span!(target: "geophone", "sweep", modules = integer(modules.len())).entered();
         let started = Instant::now();
         let taken = SystemTime::now();
         let mut state = self.state();

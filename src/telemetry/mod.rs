@@ -13,6 +13,7 @@
 
 mod counters;
 mod courier;
+mod integer;
 mod limits;
 mod messages;
 mod queue;
@@ -21,4 +22,5 @@ mod start;
 mod thread;
 
 pub use counters::TelemetryCounters;
+pub(crate) use integer::integer;
 pub use start::Telemetry;
