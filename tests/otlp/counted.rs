@@ -7,8 +7,13 @@ use geophone::snapshot::Value;
 
 /// What was counted of an endpoint, by metric without its prefix, and by outcome or reason.
 pub fn counted(counters: &PushCounters, endpoint: &str) -> BTreeMap<String, f64> {
+    of(endpoint, |families| counters.introspect(families))
+}
+
+/// As [`counted`], of what someone puts in.
+pub fn of(endpoint: &str, introspect: impl FnOnce(&mut Families)) -> BTreeMap<String, f64> {
     let mut families = Families::new(SystemTime::now());
-    counters.introspect(&mut families);
+    introspect(&mut families);
     let mut counted = BTreeMap::new();
     for family in families.finish() {
         let name = family.descriptor.name.trim_start_matches("geophone_otlp_");

@@ -8,7 +8,7 @@ use crate::pushing::{Pushing, config, endpoint};
 use crate::python::Python;
 use crate::receiver::Receiver;
 
-const PROTOCOLS: [OtlpProtocol; 2] = [OtlpProtocol::HttpProtobuf, OtlpProtocol::Grpc];
+pub const PROTOCOLS: [OtlpProtocol; 2] = [OtlpProtocol::HttpProtobuf, OtlpProtocol::Grpc];
 
 pub fn url(receiver: &Receiver, protocol: OtlpProtocol) -> String {
     match protocol {

@@ -12,8 +12,11 @@
     clippy::cast_sign_loss
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Counts are exact.
+#![allow(clippy::float_cmp, clippy::cast_possible_truncation)]
 
 mod agreement;
+mod child;
 mod counted;
 mod daemon;
 mod delivery;
@@ -24,4 +27,7 @@ mod python;
 mod receiver;
 #[path = "../sample/mod.rs"]
 mod sample;
+mod telemetry;
+mod telling;
 mod tls;
+mod unloved;

@@ -12,6 +12,7 @@ use crate::delivery::{accept, url};
 use crate::pushing::{Pushing, config, endpoint};
 use crate::python::Python;
 use crate::receiver::Receiver;
+use crate::telling::{all, bodies, start, telling};
 
 /// Makes the certificates of `certificates.py` in a directory.
 fn certificates(python: &Python) -> tempfile::TempDir {
@@ -106,4 +107,26 @@ fn a_renewed_certificate_is_taken_while_the_daemon_runs() {
     std::fs::copy(files.path().join("ca.pem"), &ca).unwrap();
     receiver.requests(2);
     pushing.stop();
+}
+
+#[test]
+fn messages_go_by_the_same_certificates() {
+    let Some(python) = Python::find() else { return };
+    let files = certificates(&python);
+    let file = |name: &str| files.path().join(name);
+    for protocol in [HttpProtobuf, Grpc] {
+        let receiver = serve(&python, files.path(), "server", true);
+        let endpoint = OtlpEndpoint {
+            client_certificate: Some(file("client.pem")),
+            client_key: Some(file("client-key.pem")),
+            logs: true,
+            ..secured(protocol, &receiver, file("ca.pem"))
+        };
+        let telemetry = start(&config(&[("default", endpoint)]));
+        telling(&telemetry, || tracing::info!(target: "geophone", "hello"));
+        telemetry.stop();
+        let requests = receiver.requests(1);
+        assert_eq!(bodies(&all(&requests, "logs")), ["hello"]);
+        assert_eq!(requests[0]["client"], "client");
+    }
 }
