@@ -11,6 +11,7 @@ use geophone_test_support::wait;
 use serde_json::{Value, json};
 use tracing::info;
 
+use crate::lifetime::serve;
 use crate::delivery::{PROTOCOLS, accept, url};
 use crate::pushing::{Pushing, config};
 use crate::python::Python;
@@ -47,9 +48,10 @@ fn child() {
     match &*std::env::var(TASK).unwrap() {
         "push" => push(&config),
         "wait" => refused(&telemetry),
+        "serve" => serve(&config, counts.clone(), &telemetry),
         other => panic!("{other} is no task"),
     }
-    info!(target: "geophone", "stopped");
+    info!(target: "geophone", "goodbye");
     telemetry.stop();
     let all: u64 = counts.by_level().iter().map(|(_, count)| count).sum();
     println!("messages {all}");
@@ -77,7 +79,7 @@ fn refused(telemetry: &Telemetry) {
     dropped(2.0);
 }
 
-fn run(
+pub fn run(
     receiver: &Receiver,
     protocol: OtlpProtocol,
     task: &str,
@@ -157,7 +159,7 @@ fn what_is_said_of_sending_is_not_sent() {
         }
         assert_eq!(
             (bodies.first(), bodies.last()),
-            (Some(&"hello"), Some(&"stopped"))
+            (Some(&"hello"), Some(&"goodbye"))
         );
     }
 }
@@ -178,7 +180,7 @@ fn what_is_said_of_a_refusal_is_not_sent() {
         );
         let requests = receiver.events("request");
         let records = all(&requests, "logs");
-        assert_eq!(bodies(&records), ["hello", "still there", "stopped"]);
+        assert_eq!(bodies(&records), ["hello", "still there", "goodbye"]);
         assert_eq!(requests.len(), 3);
     }
 }

@@ -13,7 +13,11 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 // Counts are exact.
-#![allow(clippy::float_cmp, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::float_cmp,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
 
 mod agreement;
 mod child;
@@ -21,6 +25,7 @@ mod counted;
 mod daemon;
 mod delivery;
 mod faults;
+mod lifetime;
 mod outage;
 mod pushing;
 mod python;
