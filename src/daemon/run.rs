@@ -8,6 +8,7 @@ use super::bring_up::{bring_up, check_privileges};
 use super::extra::{Counted, extra};
 use super::source::SweepSource;
 use super::statistics::{OnTime, sample};
+use super::telemetry::for_metrics;
 use super::{DaemonError, threads};
 use crate::attach::Scans;
 use crate::config::{Config, ListenAddress, Loaded};
@@ -57,7 +58,8 @@ async fn serve(
     let on = Arc::new(OnTime::default());
     let scans = Scans::default();
     let environment: Vec<_> = std::env::vars_os().collect();
-    let endpoints = Endpoints::new(&config.otlp, &environment, push::Limits::default());
+    let otlp = for_metrics(&config.otlp, telemetry);
+    let endpoints = Endpoints::new(&otlp, &environment, push::Limits::default());
     let extra = extra(Counted {
         server: Some(Arc::clone(&counters)),
         push: endpoints.as_ref().map(Endpoints::counters),

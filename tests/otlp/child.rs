@@ -13,7 +13,7 @@ use tracing::info;
 
 use crate::lifetime::serve;
 use crate::delivery::{PROTOCOLS, accept, url};
-use crate::pushing::{Pushing, config};
+use crate::pushing::{self, Pushing, config};
 use crate::python::Python;
 use crate::receiver::Receiver;
 use crate::telling::{all, attributes, bodies, counted, curious, of, start};
@@ -23,6 +23,8 @@ const URL: &str = "OTLP_TEST_URL";
 /// Whether it does so over gRPC.
 const GRPC: &str = "OTLP_TEST_GRPC";
 
+/// The URL of one more endpoint, for metrics alone.
+pub const DEAD: &str = "OTLP_TEST_DEAD";
 /// What the child does.
 const TASK: &str = "OTLP_TEST_TASK";
 
@@ -41,7 +43,11 @@ fn child() {
         name: "x-tenant".parse().unwrap(),
         value: "a".parse().unwrap(),
     }];
-    let config = config(&[("default", endpoint)]);
+    let mut endpoints = vec![("default", endpoint)];
+    if let Ok(url) = std::env::var(DEAD) {
+        endpoints.push(("dead", pushing::endpoint(OtlpProtocol::HttpProtobuf, &url)));
+    }
+    let config = config(&endpoints);
     let telemetry = start(&config);
     let counts = log::init(crate::telling::log(LogLevel::Debug), Some(&telemetry)).unwrap();
     info!(target: "geophone", "hello");

@@ -16,7 +16,7 @@ use geophone_test_support::{client::Client, privileges, wait};
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
-use crate::child::run;
+use crate::child::{DEAD, run};
 use crate::delivery::accept;
 use crate::python::Python;
 use crate::receiver::Receiver;
@@ -120,4 +120,26 @@ fn a_daemon_tells_of_its_start_its_work_and_its_end() {
     // The last metrics went before the last message.
     let last = |signal: &str| requests.iter().rposition(|it| it["signal"] == signal);
     assert!(last("metrics") < last("logs"), "{requests:?}");
+}
+
+#[test]
+fn an_endpoint_that_does_not_take_the_last_metrics_is_told_to_the_others() {
+    let Some(python) = Python::find() else { return };
+    if !privileges::present() {
+        return;
+    }
+    let receiver = Receiver::start(&python, &accept());
+    let dead = Receiver::start(&python, &json!([{"do": "hang"}]));
+    let environment = [(DEAD, &*dead.http())];
+    run(&receiver, OtlpProtocol::HttpProtobuf, "serve", &environment);
+    let messages = all(&receiver.events("request"), "logs");
+    let messages = bodies(&messages);
+    assert_eq!(
+        messages[messages.len() - 3..],
+        [
+            "stopped before every OTLP endpoint had taken the last metrics",
+            "stopped",
+            "goodbye"
+        ]
+    );
 }
