@@ -15,7 +15,6 @@ use crate::config::{Config, ListenAddress, Loaded};
 use crate::discover::Drivers;
 use crate::export::prometheus::Exposition;
 use crate::http::{BindError, Counters, Limits, Listeners, Server, ServerConfig};
-use crate::kernel::share_memory;
 use crate::log::LogCounts;
 use crate::push::{self, Endpoints};
 use crate::sweep::Pace;

@@ -11,8 +11,8 @@ use geophone_test_support::wait;
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::lifetime::serve;
 use crate::delivery::{PROTOCOLS, accept, url};
+use crate::lifetime::serve;
 use crate::pushing::{self, Pushing, config};
 use crate::python::Python;
 use crate::receiver::Receiver;

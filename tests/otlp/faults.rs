@@ -220,7 +220,7 @@ fn waits_grow_and_differ() {
 fn a_refused_connection_is_tried_again() {
     let Some(python) = Python::find() else { return };
     for protocol in [HttpProtobuf, Grpc] {
-        let mut receiver = Receiver::start(&python, &json!([{"do": "accept"}]));
+        let receiver = Receiver::start(&python, &json!([{"do": "accept"}]));
         receiver.command(&json!({"command": "stop_listening"}));
         let endpoint = endpoint(protocol, &url(&receiver, protocol));
         let pushing = Pushing::start(&config(&[("default", endpoint)]));

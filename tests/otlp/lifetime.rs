@@ -91,9 +91,9 @@ fn a_daemon_tells_of_its_start_its_work_and_its_end() {
         };
         let children = named(name);
         assert!(!children.is_empty(), "{name}: {spans:?}");
-        children
-            .iter()
-            .for_each(|it| assert!(is_parent(it), "{it}"));
+        for child in &children {
+            assert!(is_parent(child), "{child}");
+        }
         attributes(children[0])
     };
     let of_tcp = json!({"module": {"stringValue": "tcp"}});

@@ -5,12 +5,6 @@
 //! prints it. Where there is none the tests are skipped, loudly; with `GEOPHONE_REQUIRE_OTLP=1`
 //! that is a failure.
 
-// Counts are whole numbers, whatever carries them.
-#![allow(
-    clippy::float_cmp,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
-)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 // Counts are exact.
 #![allow(

@@ -33,7 +33,7 @@ fn taken(request: &Value) -> Option<u64> {
 
 fn outage(protocol: OtlpProtocol, temporality: Temporality) {
     let Some(python) = Python::find() else { return };
-    let mut receiver = Receiver::start(&python, &accept());
+    let receiver = Receiver::start(&python, &accept());
     let mut endpoint = endpoint(protocol, &url(&receiver, protocol));
     endpoint.temporality = temporality;
     let pushing = Pushing::start(&config(&[("default", endpoint)]));

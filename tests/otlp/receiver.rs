@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use geophone_test_support::wait;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::python::Python;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A receiver in a process of its own, which answers as a script says. Ended when dropped.
 pub struct Receiver {
     child: Child,
-    commands: ChildStdin,
+    commands: Mutex<ChildStdin>,
     said: Arc<Mutex<Vec<Value>>>,
     ports: Value,
     directory: TempDir,
@@ -42,7 +42,7 @@ impl Receiver {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let commands = child.stdin.take().unwrap();
+        let commands = Mutex::new(child.stdin.take().unwrap());
         let output = BufReader::new(child.stdout.take().unwrap());
         let said = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&said);
@@ -73,8 +73,15 @@ impl Receiver {
         format!("http://127.0.0.1:{}", self.ports["grpc"])
     }
 
-    /// Everything that it said of a kind.
+    /// Everything of a kind that has happened until now.
     pub fn events(&self, kind: &str) -> Vec<Value> {
+        // What it says comes in order, so that what it said before is heard with this.
+        self.command(&json!({"command": "sync"}));
+        self.heard(kind)
+    }
+
+    /// Everything of a kind that was heard of until now.
+    fn heard(&self, kind: &str) -> Vec<Value> {
         let said = self.said.lock().unwrap();
         said.iter()
             .filter(|each| each["event"] == kind)
@@ -90,7 +97,7 @@ impl Receiver {
     /// The events of a kind, once there are so many.
     pub fn at_least(&self, kind: &str, count: usize) -> Vec<Value> {
         wait::until(&format!("{count} events {kind}"), PATIENCE, || {
-            let events = self.events(kind);
+            let events = self.heard(kind);
             Ok((events.len() >= count).then_some(events))
         })
         .unwrap()
@@ -109,12 +116,13 @@ impl Receiver {
             .collect()
     }
 
-    pub fn command(&mut self, command: &Value) {
-        let before = self.events("done").len();
-        writeln!(self.commands, "{command}").unwrap();
+    pub fn command(&self, command: &Value) {
+        let mut commands = self.commands.lock().unwrap();
+        let before = self.heard("done").len();
+        writeln!(commands, "{command}").unwrap();
         let done = || {
-            assert_eq!(self.events("refused"), Vec::<Value>::new());
-            Ok((self.events("done").len() > before).then_some(()))
+            assert_eq!(self.heard("refused"), Vec::<Value>::new());
+            Ok((self.heard("done").len() > before).then_some(()))
         };
         wait::until("a command to be obeyed", PATIENCE, done).unwrap();
     }

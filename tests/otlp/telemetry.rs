@@ -184,7 +184,7 @@ fn who_does_not_want_them_gets_none() {
 fn what_is_logged_in_an_outage_arrives_after_it() {
     let Some(python) = Python::find() else { return };
     for protocol in PROTOCOLS {
-        let mut receiver = Receiver::start(&python, &accept());
+        let receiver = Receiver::start(&python, &accept());
         let mut endpoint = curious(protocol, &url(&receiver, protocol));
         endpoint.compression = Compression::None;
         receiver.command(&json!({"command": "stop_listening"}));

@@ -23,5 +23,5 @@ def _one(command, receiver):
         receiver.script.replace(about.get("script"))
     elif name in ("listen", "stop_listening", "close_connections"):
         getattr(receiver, name)(about.get("transport"))
-    else:
-        raise ValueError("command must be script, listen, stop_listening or close_connections")
+    elif name != "sync":
+        raise ValueError("command must be script, listen, stop_listening, close_connections or sync")
