@@ -33,6 +33,7 @@ impl TelemetryCounters {
             .push((endpoint.to_owned(), signal, Arc::clone(counters)));
     }
 
+    /// Adds their metrics.
     pub fn introspect(&self, families: &mut Families) {
         for (endpoint, signal, counters) in &self.0 {
             let labels: &[&str] = &[endpoint, signal.label()];

@@ -1,6 +1,6 @@
 //! Geophone's own messages and spans, as they arrive.
 
-use geophone::config::{Compression, OtlpProtocol};
+use geophone::config::{Compression, LogLevel, OtlpProtocol};
 use geophone_test_support::wait;
 use serde_json::{Value, json};
 use tracing::{debug, error, info, info_span, warn};
@@ -9,7 +9,9 @@ use crate::delivery::{PROTOCOLS, accept, url};
 use crate::pushing::{Pushing, config, endpoint};
 use crate::python::Python;
 use crate::receiver::Receiver;
-use crate::telling::{all, attributes, bodies, counted, curious, of, resource, start, telling};
+use crate::telling::{
+    all, attributes, bodies, counted, curious, lines, of, resource, start, telling,
+};
 
 #[test]
 fn messages_arrive_with_all_they_say() {
@@ -211,4 +213,25 @@ fn what_is_logged_in_an_outage_arrives_after_it() {
         let expected = (0..200).map(|number: u32| json!(number.to_string()));
         assert_eq!(numbers.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn lines_are_the_same_and_the_level_is_of_messages_alone() {
+    let Some(python) = Python::find() else { return };
+    let receiver = Receiver::start(&python, &accept());
+    let endpoint = curious(OtlpProtocol::HttpProtobuf, &receiver.http());
+    let telemetry = start(&config(&[("default", endpoint)]));
+    let body = || {
+        let _sweep = info_span!(target: "geophone", "sweep", modules = 2_i64).entered();
+        info!(target: "geophone", "below the level");
+        warn!(target: "geophone", module = "tcp", "degraded");
+    };
+    let (without, ()) = lines(LogLevel::Warn, None, body);
+    let (with, ()) = lines(LogLevel::Warn, Some(&telemetry), body);
+    telemetry.stop();
+    assert_eq!(with, ["level=warn msg=\"degraded\" module=tcp"]);
+    assert_eq!(without, with);
+    let requests = receiver.events("request");
+    assert_eq!(bodies(&all(&requests, "logs")), ["degraded"]);
+    assert_eq!(all(&requests, "traces").len(), 1);
 }

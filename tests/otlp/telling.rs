@@ -1,3 +1,4 @@
+use std::io::{Read as _, Seek as _};
 use std::sync::Arc;
 
 use geophone::config::{Log, LogFormat, LogLevel, Otlp, OtlpEndpoint, OtlpProtocol};
@@ -30,9 +31,24 @@ pub fn start(config: &Otlp) -> Telemetry {
 
 /// Does something whose messages and spans go to where they are wanted.
 pub fn telling<T>(telemetry: &Telemetry, body: impl FnOnce() -> T) -> T {
+    lines(LogLevel::Info, Some(telemetry), body).1
+}
+
+/// The lines that are logged meanwhile, without their times.
+pub fn lines<T>(
+    level: LogLevel,
+    telemetry: Option<&Telemetry>,
+    body: impl FnOnce() -> T,
+) -> (Vec<String>, T) {
+    let file = Arc::new(tempfile::tempfile().unwrap());
     let counts = Arc::new(LogCounts::default());
-    let subscriber = subscriber(log(LogLevel::Info), Some(telemetry), counts, std::io::sink);
-    tracing::subscriber::with_default(subscriber, body)
+    let subscriber = subscriber(log(level), telemetry, counts, Arc::clone(&file));
+    let result = tracing::subscriber::with_default(subscriber, body);
+    let mut text = String::new();
+    (&*file).rewind().unwrap();
+    (&*file).read_to_string(&mut text).unwrap();
+    let line = |line: &str| line.split_once(' ').unwrap().1.to_owned();
+    (text.lines().map(line).collect(), result)
 }
 
 /// Requests of a signal.

@@ -16,10 +16,12 @@ impl Records {
         self.0.push_back(record);
     }
 
+    /// How many are in no request yet.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether every one was in a request.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
