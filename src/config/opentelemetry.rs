@@ -14,7 +14,7 @@ enum Take {
     AnyCase,
     /// A number of milliseconds.
     Milliseconds,
-    /// `otlp` or `none`, in a list.
+    /// `otlp` or `none`, in a list that may name exporters of others.
     Exporter,
     /// A boolean that means its opposite here.
     Not,
@@ -49,12 +49,12 @@ const TABLE: [(&str, &str, Take); 28] = [
     (
         "OTEL_EXPORTER_OTLP_PROTOCOL",
         "endpoints.default.protocol",
-        AsIs,
+        AnyCase,
     ),
     (
         "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
         "endpoints.default.protocol",
-        AsIs,
+        AnyCase,
     ),
     (
         "OTEL_EXPORTER_OTLP_HEADERS",
@@ -69,12 +69,12 @@ const TABLE: [(&str, &str, Take); 28] = [
     (
         "OTEL_EXPORTER_OTLP_COMPRESSION",
         "endpoints.default.compression",
-        AsIs,
+        AnyCase,
     ),
     (
         "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
         "endpoints.default.compression",
-        AsIs,
+        AnyCase,
     ),
     (
         "OTEL_EXPORTER_OTLP_TIMEOUT",
@@ -154,13 +154,16 @@ pub(super) fn settings(environment: &[(OsString, OsString)], problems: &Problems
             continue;
         }
         match take.apply(value) {
-            Ok(input) => {
+            Ok(taken) => {
+                let Some(input) = taken.at(&origin) else {
+                    continue;
+                };
                 let path = format!("otlp.{key}");
                 settings.retain(|other| other.path != path);
                 settings.push(Setting {
                     path,
-                    input: input.at(&origin),
                     origin,
+                    input,
                 });
             }
             Err(what) => problems.add(&origin, what),
@@ -171,19 +174,25 @@ pub(super) fn settings(environment: &[(OsString, OsString)], problems: &Problems
 
 /// Text, or a value whose type is known.
 enum Taken {
+    Nothing,
     Text(String),
     Value(Value),
 }
 
 impl Taken {
-    fn at(self, origin: &Origin) -> Input {
-        match self {
+    fn boolean(value: bool) -> Self {
+        Self::Value(Value::Boolean(value))
+    }
+
+    fn at(self, origin: &Origin) -> Option<Input> {
+        Some(match self {
+            Self::Nothing => return None,
             Self::Text(text) => Input::Text(Text::One(text)),
             Self::Value(value) => Input::Node(Node {
                 origin: origin.clone(),
                 value,
             }),
-        }
+        })
     }
 }
 
@@ -196,20 +205,21 @@ impl Take {
                 Ok(number) => Ok(Taken::Text(format!("{number}ms"))),
                 Err(_) => Err(format!("must be a number of milliseconds, found {value:?}")),
             },
-            Self::Exporter => exporter(value).map(|is_on| Taken::Value(Value::Boolean(is_on))),
+            Self::Exporter => Ok(exporter(value).map_or(Taken::Nothing, Taken::boolean)),
             // Whatever is not true means false, says the specification.
             Self::Not => {
                 let is_true = value.eq_ignore_ascii_case("true");
-                Ok(Taken::Value(Value::Boolean(!is_true)))
+                Ok(Taken::boolean(!is_true))
             }
         }
     }
 }
 
-fn exporter(value: &str) -> Result<bool, String> {
-    let words: Vec<&str> = value.split(',').map(str::trim).collect();
-    match words.iter().find(|word| !["otlp", "none"].contains(word)) {
-        Some(word) => Err(format!("must be otlp or none, found {word:?}")),
-        None => Ok(words.contains(&"otlp")),
+/// What says nothing of OTLP says nothing to us: Prometheus is served anyway.
+fn exporter(value: &str) -> Option<bool> {
+    let mut words = value.split(',').map(str::trim);
+    if words.clone().any(|word| word == "otlp") {
+        return Some(true);
     }
+    words.any(|word| word == "none").then_some(false)
 }

@@ -3,7 +3,8 @@ use crate::push::check_tls;
 
 /// What keeps the certificates of endpoints from being used, each where it was written.
 pub fn check_endpoints(loaded: &Loaded) -> Vec<ConfigError> {
-    let endpoints = loaded.config.otlp.endpoints.iter();
+    let otlp = &loaded.config.otlp;
+    let endpoints = otlp.endpoints.iter().filter(|_| otlp.enabled);
     let mistakes = endpoints.filter_map(|(name, endpoint)| {
         let error = check_tls(endpoint).err()?;
         let path = format!(

@@ -158,7 +158,7 @@ own! {
         "Data points that the endpoint did not get: their request was refused, a newer snapshot displaced theirs (whose totals, or whose deltas, hold what these held), or they fit no request (unfit).";
     OTLP_SENT_BYTES: Counter Bytes "geophone_otlp_sent_bytes_total" ["endpoint"]
         ("geophone.otlp.sent", "By")
-        "Bodies of requests that the endpoint accepted, as they were sent, which may be compressed.";
+        "Requests that the endpoint accepted, before compression.";
     OTLP_ENCODE_SECONDS: Counter Seconds "geophone_otlp_encode_seconds_total" ["endpoint"]
         ("geophone.otlp.encode", "s")
         "Time that encoding and compressing snapshots for the endpoint took.";

@@ -39,6 +39,8 @@ struct Export {
 
 struct Pending {
     body: Bytes,
+    /// Before compression.
+    bytes: u64,
     points: u64,
     parts: Vec<Part>,
 }
@@ -128,7 +130,10 @@ impl Destination {
                     self.streak.failed(&why);
                     let own = backoff.next().unwrap_or(self.limits.longest_wait);
                     return Some(match after {
-                        Some(after) => Wait::Asked(after.min(self.limits.longest_retry_after)),
+                        // No sooner than we would: a clock that is ahead makes dates past.
+                        Some(after) => {
+                            Wait::Asked(after.min(self.limits.longest_retry_after).max(own))
+                        }
                         None => Wait::Own(own),
                     });
                 }
@@ -150,6 +155,7 @@ impl Destination {
         let started = std::time::Instant::now();
         let request = export.requests.next(&self.encoding, &self.baseline);
         export.pending = request.map(|request| Pending {
+            bytes: request.body.len() as u64,
             body: self.transport.pack(request.body),
             points: request.points,
             parts: request.parts,
@@ -168,7 +174,7 @@ impl Destination {
         }
         add(&counters.points, pending.points - rejected);
         add(&counters.rejected, rejected);
-        add(&counters.bytes, pending.body.len() as u64);
+        add(&counters.bytes, pending.bytes);
         counters.succeeded();
         self.streak.accepted(rejected, message);
     }

@@ -130,7 +130,9 @@ impl Endpoints {
         let last = if self.flush_timeout.is_zero() {
             None
         } else {
-            let last = source.snapshot(Some(deadline.into_std()));
+            // There shall be time to send what was read of it.
+            let read_until = Instant::now() + self.flush_timeout / 3;
+            let last = source.snapshot(Some(read_until.into_std()));
             timeout_at(deadline, last).await.ok()
         };
         for queue in &queues {

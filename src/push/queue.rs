@@ -48,9 +48,12 @@ impl Queue {
         self.capacity
     }
 
-    /// Puts a snapshot at the end.
+    /// Puts a snapshot at the end, unless it was offered already.
     pub fn offer(&self, snapshot: Arc<Snapshot>) {
         let mut state = self.state();
+        if state.newest == Some(snapshot.taken) {
+            return;
+        }
         while state.waiting.len() >= self.capacity {
             self.displace(&mut state);
         }

@@ -75,7 +75,7 @@ impl Streak {
     }
 
     fn is_new(&mut self, complaint: &str) -> bool {
-        let is_new = self.complaint != complaint || complaint.is_empty();
+        let is_new = self.complaint != complaint;
         complaint.clone_into(&mut self.complaint);
         is_new
     }

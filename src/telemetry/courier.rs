@@ -97,7 +97,7 @@ impl Courier {
     ) {
         let own = backoff.next().unwrap_or(self.limits.longest_wait);
         if let Some(asked) = asked {
-            return sleep(asked.min(self.limits.longest_retry_after)).await;
+            return sleep(asked.min(self.limits.longest_retry_after).max(own)).await;
         }
         if *hurried {
             return sleep(own).await;

@@ -84,7 +84,7 @@ fn a_dead_collector_delays_neither_a_scrape_nor_the_end() {
         let began = Instant::now();
         let page = client.metrics().unwrap();
         assert!(
-            began.elapsed() < Duration::from_secs(1),
+            began.elapsed() < Duration::from_secs(3),
             "{:?}",
             began.elapsed()
         );
@@ -93,7 +93,7 @@ fn a_dead_collector_delays_neither_a_scrape_nor_the_end() {
     }
     let (status, took) = daemon.stop(Signal::TERM).unwrap();
     assert!(status.success(), "{status}: {}", daemon.log());
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
     let log = daemon.log();
     assert!(
         log.contains("stopped before every OTLP endpoint had taken the last metrics"),

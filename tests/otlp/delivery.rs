@@ -79,19 +79,18 @@ fn what_is_counted_is_what_arrived() {
     let counted = counted(&counters, "default");
     assert_eq!(counted["requests_total accepted"], requests.len() as f64);
     assert_eq!(counted["exports_total done"], requests.len() as f64);
-    assert_eq!(counted["exports_total done"], source.taken() as f64);
+    let exports = counted["exports_total done"] + counted["exports_total displaced"];
+    assert_eq!(exports, source.taken() as f64);
     assert_eq!(counted["sent_points_total"], sum("points"));
-    assert_eq!(counted["sent_bytes_total"], sum("wire_bytes"));
+    assert_eq!(counted["sent_bytes_total"], sum("bytes"));
     assert_eq!(counted["queue_length"], 0.0);
     assert_eq!(counted["queue_capacity"], 5.0);
     for nothing in [
-        "exports_total displaced",
         "requests_total partial",
         "requests_total refused",
         "requests_total failed",
         "rejected_points_total",
         "dropped_points_total refused",
-        "dropped_points_total displaced",
         "dropped_points_total unfit",
     ] {
         assert_eq!(counted[nothing], 0.0, "{nothing}");
@@ -112,7 +111,7 @@ fn large_exports_are_split_and_whole() {
         config.max_request_bytes = 2000;
         let pushing = Pushing::start(&config);
         receiver.requests(4);
-        let counters = pushing.counters.clone();
+        let (counters, source) = (pushing.counters.clone(), pushing.source.clone());
         pushing.stop();
         let requests = receiver.events("request");
         for request in &requests {
@@ -124,9 +123,13 @@ fn large_exports_are_split_and_whole() {
         }
         let counted = counted(&counters, "default");
         assert!(counted["requests_total accepted"] > counted["exports_total done"]);
-        // Of every snapshot all points came, but for those that fit no such request.
-        let sent = counted["sent_points_total"] + counted["dropped_points_total unfit"];
-        assert_eq!(sent % counted["exports_total done"], 0.0);
+        let came = requests.iter().map(|it| it["points"].as_f64().unwrap());
+        assert_eq!(counted["sent_points_total"], came.sum::<f64>());
+        // The rest fits no such request, or a later snapshot came before it.
+        let of_all = (source.taken() * source.last().points()) as f64;
+        let others =
+            ["unfit", "displaced"].map(|it| counted[&format!("dropped_points_total {it}")]);
+        assert_eq!(counted["sent_points_total"] + others[0] + others[1], of_all);
     }
 }
 
@@ -146,7 +149,7 @@ fn several_endpoints_do_not_feel_each_other() {
     assert_eq!(counted["requests_total accepted"], 0.0);
     assert!(counted["queue_length"] <= counted["queue_capacity"]);
     let took = pushing.stop();
-    assert!(took.as_secs_f64() < 4.0, "{took:?}: the flush is bounded");
+    assert!(took.as_secs_f64() < 10.0, "{took:?}: the flush is bounded");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What an endpoint may do instead of taking metrics.
 
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use geophone::config::OtlpProtocol::{self, Grpc, HttpProtobuf};
@@ -21,7 +23,9 @@ fn after(
     let script = json!([first, {"do": "accept"}]);
     let receiver = Receiver::start(python, &script);
     let mut endpoint = endpoint(protocol, &url(&receiver, protocol));
-    endpoint.timeout = Duration::from_millis(500);
+    if first["do"] == "hang" {
+        endpoint.timeout = Duration::from_millis(500);
+    }
     let mut config = config(&[("default", endpoint)]);
     // Nothing is displaced meanwhile.
     config.queue_size = 1000;
@@ -149,6 +153,12 @@ fn an_answer_that_makes_no_sense_is_an_answer() {
         assert_eq!(counted["requests_total failed"], 0.0, "{protocol:?}");
         assert_eq!(counted["requests_total refused"], 0.0, "{protocol:?}");
     }
+    for protocol in [HttpProtobuf, Grpc] {
+        let huge = json!({"do": "huge", "bytes": 1 << 20});
+        let (_, counted) = after(&python, protocol, &huge);
+        assert_eq!(counted["requests_total failed"], 0.0, "{protocol:?}");
+        assert_eq!(counted["requests_total refused"], 0.0, "{protocol:?}");
+    }
     let (_, counted) = after(
         &python,
         HttpProtobuf,
@@ -190,30 +200,63 @@ fn an_endpoint_is_left_alone_for_as_long_as_it_asks() {
 }
 
 #[test]
-fn waits_grow_and_differ() {
+fn waits_grow_whatever_the_endpoint_asks_for() {
     let Some(python) = Python::find() else { return };
-    let receiver = Receiver::start(&python, &json!([{"do": "fail", "status": 503}]));
-    let endpoint = endpoint(HttpProtobuf, &receiver.http());
-    let pushing = Pushing::start(&config(&[("default", endpoint)]));
-    let requests = receiver.requests(12);
-    pushing.stop();
-    let arrived = requests.iter().map(|it| it["arrived"].as_f64().unwrap());
-    let arrived: Vec<f64> = arrived.collect();
-    let waits: Vec<f64> = arrived.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    // Of 20, 40, 80, 160, then 200 ms, each up to twice as long.
-    for (at, wait) in waits.iter().enumerate() {
-        let least = (0.02 * 2f64.powi(i32::try_from(at).unwrap())).min(0.2);
-        assert!(*wait >= least * 0.99, "{waits:?}");
+    let past = json!({"do": "fail", "status": 503, "headers": {"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"}});
+    for first in [
+        json!({"do": "fail", "status": 503}),
+        json!({"do": "fail", "status": 503, "retry_after": 0}),
+        past,
+    ] {
+        let receiver = Receiver::start(&python, &json!([first]));
+        let endpoint = endpoint(HttpProtobuf, &receiver.http());
+        let pushing = Pushing::start(&config(&[("default", endpoint)]));
+        let requests = receiver.requests(8);
+        pushing.stop();
+        let arrived = requests.iter().map(|it| it["arrived"].as_f64().unwrap());
+        let arrived: Vec<f64> = arrived.collect();
+        let waits: Vec<f64> = arrived.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        // Of 20, 40, 80, 160, then 200 ms, each up to twice as long.
+        for (at, wait) in waits.iter().enumerate() {
+            let least = (0.02 * 2f64.powi(i32::try_from(at).unwrap())).min(0.2);
+            assert!(*wait >= least * 0.99, "{first}: {waits:?}");
+        }
     }
-    let last: Vec<i64> = waits
-        .iter()
-        .skip(5)
-        .map(|wait| (wait * 1e3) as i64)
-        .collect();
-    assert!(
-        last.iter().any(|wait| *wait != last[0]),
-        "no jitter: {waits:?}"
-    );
+}
+
+/// Forwards connections, but for the first, on which nothing comes back.
+fn silent_at_first(to: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let to = to.trim_start_matches("http://").to_owned();
+    thread::spawn(move || {
+        let first = listener.accept();
+        for stream in listener.incoming().flatten() {
+            let there = TcpStream::connect(&to).unwrap();
+            let (mut one, mut other) = (stream.try_clone().unwrap(), there.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut one, &mut other));
+            let (mut one, mut other) = (there, stream);
+            thread::spawn(move || std::io::copy(&mut one, &mut other));
+        }
+        drop(first);
+    });
+    address
+}
+
+#[test]
+fn a_connection_on_which_nothing_comes_is_made_anew() {
+    let Some(python) = Python::find() else { return };
+    for protocol in [HttpProtobuf, Grpc] {
+        let receiver = Receiver::start(&python, &json!([{"do": "accept"}]));
+        let proxy = silent_at_first(url(&receiver, protocol));
+        let mut endpoint = endpoint(protocol, &format!("http://{proxy}"));
+        endpoint.timeout = Duration::from_millis(500);
+        let pushing = Pushing::start(&config(&[("default", endpoint)]));
+        receiver.requests(2);
+        let counted = counted(&pushing.counters, "default");
+        pushing.stop();
+        assert!(counted["requests_total failed"] >= 1.0, "{protocol:?}");
+    }
 }
 
 #[test]

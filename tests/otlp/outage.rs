@@ -64,6 +64,8 @@ fn outage(protocol: OtlpProtocol, temporality: Temporality) {
     assert_eq!(exports, source.taken() as f64);
     assert!(counted["exports_total displaced"] >= (SNAPSHOTS / 2) as f64);
     assert_eq!(counted["dropped_points_total refused"], 0.0);
+    let points = counted["sent_points_total"] + counted["dropped_points_total displaced"];
+    assert_eq!(points, (source.taken() * source.last().points()) as f64);
     if temporality == Temporality::Delta {
         let folded = receiver.directory().join("folded");
         let mut arguments = vec!["--out".into(), folded.clone().into_os_string()];

@@ -90,6 +90,11 @@ fn wrong_certificates_are_not_believed() {
             fails(&pushing);
             pushing.stop();
             assert_eq!(receiver.events("request").len(), 0, "{server} with {ca}");
+            let said = receiver.events("handshake_failed");
+            assert!(
+                !said.is_empty(),
+                "{server} with {ca}: no handshake was tried"
+            );
         }
     }
 }

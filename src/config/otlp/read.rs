@@ -10,6 +10,18 @@ use super::{DEFAULT, Header, Otlp, OtlpEndpoint, OtlpProtocol, url};
 use crate::document::Problems;
 use crate::export::otlp::{HistogramAggregation, Temporality};
 
+/// Headers that say how a request is to be read.
+const OURS: [&str; 8] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "te",
+    "transfer-encoding",
+    "user-agent",
+];
+
 /// What the layers come to. `names` are those of all endpoints that somebody speaks of.
 pub fn read(merged: &Merged, names: &[String], problems: &Problems) -> Otlp {
     let pairs: Vec<String> = merged.get("otlp.resource_attributes").unwrap_or_default();
@@ -179,6 +191,11 @@ impl Section<'_> {
                 self.mistake(problems, "headers", &what);
                 continue;
             };
+            if OURS.contains(&name.as_str()) || name.as_str().starts_with("grpc-") {
+                let what = format!("holds as item {number} {name}, which the protocol sets");
+                self.mistake(problems, "headers", &what);
+                continue;
+            }
             if headers.iter().any(|header| header.name == name) {
                 let what =
                     format!("holds as item {number} a name that it has already, in any case");

@@ -42,8 +42,8 @@ pub fn exact(text: &str, protocol: OtlpProtocol, insecure: bool) -> Result<Strin
     let uri: Uri = text
         .parse()
         .map_err(|error| format!("must be a URL such as {example}: {error}"))?;
-    let scheme = uri.scheme_str().unwrap_or_default();
-    if !["http", "https"].contains(&scheme) {
+    let scheme = uri.scheme_str().unwrap_or_default().to_ascii_lowercase();
+    if !["http", "https"].contains(&&*scheme) {
         return Err(format!("must begin with http:// or https://, as {example}"));
     }
     let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -68,6 +68,10 @@ pub fn exact(text: &str, protocol: OtlpProtocol, insecure: bool) -> Result<Strin
     }
     Ok(match protocol {
         OtlpProtocol::Grpc => format!("{scheme}://{authority}"),
-        OtlpProtocol::HttpProtobuf => text,
+        // As others compare it with.
+        OtlpProtocol::HttpProtobuf => {
+            let rest = text.get(scheme.len()..).unwrap_or_default();
+            format!("{}{rest}", scheme.to_ascii_lowercase())
+        }
     })
 }

@@ -36,6 +36,7 @@ fn nothing_is_pushed_unless_somebody_says_so() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_METRICS_EXPORTER", "prometheus, console"),
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://h:1"),
         ("OTEL_TRACES_EXPORTER", "otlp"),
     ] {
@@ -77,6 +78,7 @@ fn urls_are_made_as_the_specification_says() {
             vec![(base, "https://h:4317"), grpc, insecure],
             "https://h:4317",
         ),
+        (vec![(base, "HTTPS://h")], "https://h/v1/metrics"),
         (vec![push], "http://localhost:4318/v1/metrics"),
         (vec![push, grpc], "http://localhost:4317"),
         (vec![push, (base, "http://h")], "http://h/v1/metrics"),
@@ -188,6 +190,10 @@ fn mistakes_are_told_with_their_places() {
             "geophone.toml:3:11: otlp.endpoints.default.headers holds as item 1 one that no HTTP header can be",
         ),
         (
+            "headers = [\"Content-Length=5\"]",
+            "geophone.toml:3:11: otlp.endpoints.default.headers holds as item 1 content-length, which the protocol sets",
+        ),
+        (
             "headers = \"a=secret\"",
             "geophone.toml:3:11: otlp.endpoints.default.headers must be a list of texts, such as [\"name=value\"], found a string",
         ),
@@ -294,11 +300,6 @@ fn variables_that_cannot_be_are_mistakes() {
             "OTEL_METRIC_EXPORT_INTERVAL",
             "60s",
             "must be a number of milliseconds, found \"60s\"",
-        ),
-        (
-            "OTEL_METRICS_EXPORTER",
-            "prometheus",
-            "must be otlp or none, found \"prometheus\"",
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,6 +14,8 @@ use crate::snapshot::{Histogram, Number, Series, Snapshot, Value};
 pub struct Baseline {
     /// By metric, then by label values.
     told: HashMap<String, HashMap<Vec<Arc<str>>, Told>>,
+    /// Counts the snapshots that were told whole.
+    round: u64,
 }
 
 #[derive(Debug)]
@@ -21,7 +23,13 @@ struct Told {
     since: SystemTime,
     at: SystemTime,
     value: Value,
+    /// The last round in which the series was there.
+    seen: u64,
 }
+
+/// Series that are remembered while they are not there: those of a module that could not be read
+/// come back, and must not be told whole again. Those of control groups do not.
+const ABSENT: usize = 4096;
 
 /// What was added to a series, and since when.
 #[derive(Debug)]
@@ -54,6 +62,12 @@ impl Baseline {
         }
     }
 
+    /// How many series are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.told.values().map(HashMap::len).sum()
+    }
+
     /// Takes note that the receiver was told parts of a snapshot. Of totals no note is needed.
     pub fn told(&mut self, shape: Shape, snapshot: &Snapshot, parts: &[Part]) {
         for part in parts {
@@ -76,38 +90,43 @@ impl Baseline {
                     since: series.since,
                     at: snapshot.taken,
                     value: series.value.clone(),
+                    seen: self.round,
                 };
                 all.insert(series.labels.clone(), told);
             }
         }
     }
 
-    /// Forgets series that are no more. Those of modules that were late are only not there.
+    /// Forgets series that have not been there for longest, where many are not: a series that is
+    /// absent once may be there again.
     pub fn forget_gone(&mut self, snapshot: &Snapshot) {
-        let is_late = |module: &Option<String>| {
-            let module = module.as_ref();
-            module.is_some_and(|module| snapshot.late.contains(module))
-        };
-        let families = &snapshot.families;
-        // Which metrics a late module has is not known while they are missing.
-        if snapshot.late.is_empty() {
-            let present: HashSet<&str> = families
-                .iter()
-                .map(|family| &*family.descriptor.name)
-                .collect();
-            self.told.retain(|name, _| present.contains(&**name));
-        }
-        for family in families {
-            let about = &family.descriptor;
-            if let Some(all) = self.told.get_mut(&about.name)
-                && all.len() > family.series.len()
-                && !is_late(&about.module)
-            {
-                let present: HashSet<&[Arc<str>]> =
-                    family.series.iter().map(|series| &*series.labels).collect();
-                all.retain(|labels, _| present.contains(&**labels));
+        self.round += 1;
+        for family in &snapshot.families {
+            let Some(all) = self.told.get_mut(&family.descriptor.name) else {
+                continue;
+            };
+            for series in &family.series {
+                if let Some(told) = all.get_mut(&series.labels) {
+                    told.seen = self.round;
+                }
             }
         }
+        let told = self.told.values().flat_map(HashMap::values);
+        let absent = told.map(|told| told.seen).filter(|seen| *seen < self.round);
+        let mut absent: Vec<u64> = absent.collect();
+        let Some(beyond) = absent
+            .len()
+            .checked_sub(ABSENT)
+            .filter(|&beyond| beyond > 0)
+        else {
+            return;
+        };
+        absent.sort_unstable();
+        let last = absent.get(beyond - 1).copied().unwrap_or_default();
+        for all in self.told.values_mut() {
+            all.retain(|_, told| told.seen > last);
+        }
+        self.told.retain(|_, all| !all.is_empty());
     }
 }
 

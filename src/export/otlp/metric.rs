@@ -71,7 +71,7 @@ impl Writer<'_> {
                 attributes: attributes(about, series),
                 // A gauge has no beginning.
                 start_time_unix_nano: match about.kind {
-                    Kind::Counter => unix_nanos(change.since),
+                    Kind::Counter => self.start(&change),
                     _ => 0,
                 },
                 time_unix_nano: unix_nanos(self.taken),
@@ -91,7 +91,7 @@ impl Writer<'_> {
             let change = self.change(about, series);
             Some(ExponentialHistogramDataPoint {
                 attributes: attributes(about, series),
-                start_time_unix_nano: unix_nanos(change.since),
+                start_time_unix_nano: self.start(&change),
                 time_unix_nano: unix_nanos(self.taken),
                 ..exponential(histogram(&change)?)
             })
@@ -104,12 +104,17 @@ impl Writer<'_> {
             let change = self.change(about, series);
             Some(HistogramDataPoint {
                 attributes: attributes(about, series),
-                start_time_unix_nano: unix_nanos(change.since),
+                start_time_unix_nano: self.start(&change),
                 time_unix_nano: unix_nanos(self.taken),
                 ..explicit(histogram(&change)?, about.classic)
             })
         };
         series.iter().filter_map(point).collect()
+    }
+
+    /// Not after the end, where the clock was set back meanwhile.
+    fn start(&self, change: &Change<'_>) -> u64 {
+        unix_nanos(change.since.min(self.taken))
     }
 
     fn change<'s>(&self, about: &Descriptor, series: &'s Series) -> Change<'s> {

@@ -3,7 +3,7 @@ use std::error::Error;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use rustls::ClientConfig;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
@@ -12,7 +12,7 @@ use tonic_types::StatusExt;
 
 use super::codec::EncodedCodec;
 use super::limits::RESPONSE_BYTES;
-use super::{Signal, TlsError, USER_AGENT, connector};
+use super::{NO_ANSWER, Signal, TlsError, USER_AGENT, connector};
 use crate::causes::with_causes;
 use crate::config::{Compression, OtlpEndpoint};
 use crate::push::outcome::{Outcome, shown};
@@ -40,6 +40,8 @@ impl Grpc {
         let channel = Endpoint::from_shared(url.to_owned())
             .and_then(|endpoint| endpoint.user_agent(USER_AGENT))
             .map_err(unusable)?
+            // Of the whole connection, TLS included.
+            .connect_timeout(endpoint.timeout)
             .connect_with_connector_lazy(connector::http2(tls, endpoint.timeout));
         let mut headers = http::HeaderMap::new();
         for header in &endpoint.headers {
@@ -54,6 +56,13 @@ impl Grpc {
     }
 
     pub async fn send(&self, message: Bytes, until: Instant) -> Outcome {
+        match timeout_at(until, self.call(message, until)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::failed(NO_ANSWER),
+        }
+    }
+
+    async fn call(&self, message: Bytes, until: Instant) -> Outcome {
         let mut client = tonic::client::Grpc::new(self.channel.clone())
             .max_decoding_message_size(RESPONSE_BYTES);
         if self.compression == Compression::Gzip {
@@ -74,9 +83,20 @@ impl Grpc {
                     message: shown(&partial.error_message),
                 }
             }
+            Err(status) if is_too_long_an_answer(&status) => Outcome::Accepted {
+                rejected: 0,
+                message: String::new(),
+            },
             Err(status) => failure(&status),
         }
     }
+}
+
+/// Whether the library refused to read an answer, which only a success has. It tells so by a code
+/// that an endpoint may send, too.
+fn is_too_long_an_answer(status: &Status) -> bool {
+    let limit = format!("the limit is: {RESPONSE_BYTES} bytes");
+    status.code() == Code::OutOfRange && status.message().ends_with(&limit)
 }
 
 /// What the protocol's table of codes says of a failure.

@@ -12,11 +12,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
 use rustls::ClientConfig;
+use tokio::time::{Instant, timeout_at};
 
 use super::gzip::gzip;
 use super::limits::{IDLE, RESPONSE_BYTES};
 use super::retry_after::retry_after;
-use super::{Signal, TlsError, connector};
+use super::{NO_ANSWER, Signal, TlsError, connector};
 use crate::causes::with_causes;
 use crate::config::{Compression, OtlpEndpoint};
 use crate::push::outcome::{Outcome, shown};
@@ -71,14 +72,17 @@ impl Http {
         })
     }
 
-    pub async fn send(&self, body: Bytes) -> Outcome {
+    /// Once the endpoint has said what became of the request, that counts, however slow it is to
+    /// say more.
+    pub async fn send(&self, body: Bytes, until: Instant) -> Outcome {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = http::Method::POST;
         request.uri_mut().clone_from(&self.url);
         request.headers_mut().clone_from(&self.headers);
-        let response = match self.client.request(request).await {
-            Ok(response) => response,
-            Err(error) => return Outcome::failed(with_causes(&error)),
+        let response = match timeout_at(until, self.client.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Outcome::failed(with_causes(&error)),
+            Err(_) => return Outcome::failed(NO_ANSWER),
         };
         let status = response.status();
         let after = retry_after(response.headers(), SystemTime::now());
@@ -86,7 +90,8 @@ impl Http {
             .headers()
             .get(CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(PROTOBUF.as_bytes()));
-        let body = read(response.into_body()).await;
+        let body = timeout_at(until, read(response.into_body())).await;
+        let body = body.unwrap_or_default();
         match status {
             status if status.is_success() => accepted(&body),
             StatusCode::TOO_MANY_REQUESTS

@@ -23,6 +23,9 @@ use crate::config::{OtlpEndpoint, OtlpProtocol};
 pub(crate) use signal::Signal;
 pub use tls::{TlsError, check as check_tls};
 
+/// What is said of an endpoint that did not answer.
+const NO_ANSWER: &str = "no answer in time";
+
 /// Says who we are, as the specification wants exporters to.
 const USER_AGENT: &str = concat!("geophone/", env!("CARGO_PKG_VERSION"));
 
@@ -67,16 +70,15 @@ impl Transport {
             Ok(protocol) => protocol,
             Err(error) => return Outcome::failed(error.to_string()),
         };
-        let sending = async {
-            match protocol {
-                Protocol::Http(http) => http.send(body).await,
-                Protocol::Grpc(grpc) => grpc.send(body, until).await,
-            }
+        let outcome = match protocol {
+            Protocol::Http(http) => http.send(body, until).await,
+            Protocol::Grpc(grpc) => grpc.send(body, until).await,
         };
-        match tokio::time::timeout_at(until, sending).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::failed("no answer in time"),
+        if matches!(outcome, Outcome::Failed { .. }) {
+            // A connection over which nothing comes would be waited for again and again.
+            self.made = None;
         }
+        outcome
     }
 
     fn protocol(&mut self) -> Result<&Protocol, TlsError> {

@@ -126,6 +126,35 @@ fn a_series_that_went_and_came_back_is_told_whole() {
 }
 
 #[test]
+fn a_series_that_is_absent_once_is_not_told_whole_again() {
+    let mut baseline = Baseline::default();
+    send(&runs(100, vec![("a", 10, counter(7))]), &mut baseline, true);
+    assert!(send(&snapshot(200, vec![]), &mut baseline, true).is_empty());
+    let back = send(&runs(300, vec![("a", 10, counter(9))]), &mut baseline, true);
+    assert_eq!(told(&back), [(100, 300, 2)]);
+}
+
+#[test]
+fn those_that_are_absent_for_longest_are_forgotten() {
+    let mut baseline = Baseline::default();
+    let names: Vec<String> = (0..5000).map(|it| format!("{it}")).collect();
+    let series = names.iter().map(|name| (&**name, 10, counter(1)));
+    send(&runs(100, series.collect()), &mut baseline, true);
+    send(&runs(200, vec![("b", 10, counter(2))]), &mut baseline, true);
+    assert_eq!(baseline.len(), 1, "of equal age all go");
+    send(&runs(300, vec![("c", 10, counter(3))]), &mut baseline, true);
+    assert_eq!(baseline.len(), 2);
+}
+
+#[test]
+fn a_clock_that_is_set_back_ends_nothing_before_it_begins() {
+    let mut baseline = Baseline::default();
+    send(&runs(100, vec![("a", 10, counter(7))]), &mut baseline, true);
+    let later = send(&runs(50, vec![("a", 10, counter(9))]), &mut baseline, true);
+    assert_eq!(told(&later), [(50, 50, 2)]);
+}
+
+#[test]
 fn a_late_module_is_not_gone() {
     let mut baseline = Baseline::default();
     send(&runs(100, vec![("a", 10, counter(7))]), &mut baseline, true);
