@@ -225,7 +225,7 @@ fn waits_grow_whatever_the_endpoint_asks_for() {
 }
 
 /// Forwards connections, but for the first, on which nothing comes back.
-fn silent_at_first(to: String) -> SocketAddr {
+fn silent_at_first(to: &str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let to = to.trim_start_matches("http://").to_owned();
@@ -248,7 +248,7 @@ fn a_connection_on_which_nothing_comes_is_made_anew() {
     let Some(python) = Python::find() else { return };
     for protocol in [HttpProtobuf, Grpc] {
         let receiver = Receiver::start(&python, &json!([{"do": "accept"}]));
-        let proxy = silent_at_first(url(&receiver, protocol));
+        let proxy = silent_at_first(&url(&receiver, protocol));
         let mut endpoint = endpoint(protocol, &format!("http://{proxy}"));
         endpoint.timeout = Duration::from_millis(500);
         let pushing = Pushing::start(&config(&[("default", endpoint)]));

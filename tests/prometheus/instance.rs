@@ -82,13 +82,7 @@ impl Prometheus {
 
     /// An instant query: labels and value of every series. None while the server starts.
     pub fn query(&self, query: &str) -> Option<Vec<(Value, f64)>> {
-        let mut encoded = String::new();
-        for byte in query.bytes() {
-            write!(encoded, "%{byte:02x}").unwrap();
-        }
-        let answer = self.get(&format!("/api/v1/query?query={encoded}"))?;
-        assert_eq!(answer["status"], "success", "{query}: {answer}");
-        assert_eq!(answer.get("warnings"), None, "{query}: {answer}");
+        let answer = self.answer(query)?;
         let series = answer["data"]["result"].as_array().unwrap();
         let parse = |value: &Value| value["value"][1].as_str().unwrap().parse().unwrap();
         Some(
@@ -99,11 +93,36 @@ impl Prometheus {
         )
     }
 
+    /// Where it takes metrics over OTLP, if its flags let it.
+    pub fn otlp(&self) -> String {
+        format!("http://{}/api/v1/otlp", self.address)
+    }
+
+    /// An instant query for native histograms: labels and histogram of every series.
+    pub fn histograms(&self, query: &str) -> Vec<(Value, Value)> {
+        let answer = self.answer(query).expect("an answer");
+        let series = answer["data"]["result"].as_array().unwrap().iter();
+        series
+            .map(|value| (value["metric"].clone(), value["histogram"][1].clone()))
+            .collect()
+    }
+
     /// The one value of a query.
     pub fn value(&self, query: &str) -> f64 {
         let series = self.query(query).expect("an answer");
         assert_eq!(series.len(), 1, "{query}: {series:?}");
         series[0].1
+    }
+
+    fn answer(&self, query: &str) -> Option<Value> {
+        let mut encoded = String::new();
+        for byte in query.bytes() {
+            write!(encoded, "%{byte:02x}").unwrap();
+        }
+        let answer = self.get(&format!("/api/v1/query?query={encoded}"))?;
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        assert_eq!(answer.get("warnings"), None, "{query}: {answer}");
+        Some(answer)
     }
 
     fn get(&self, path: &str) -> Option<Value> {

@@ -9,7 +9,10 @@
 mod agreement;
 mod daemon;
 mod instance;
+mod otlp;
 mod promtool;
+#[path = "../otlp/pushing.rs"]
+mod pushing;
 #[path = "../sample/mod.rs"]
 mod sample;
 mod scrape;
