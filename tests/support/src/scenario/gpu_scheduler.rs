@@ -167,6 +167,12 @@ fn nothing_lost(from: &Exposition, to: &Exposition) -> Result<()> {
 /// before the daemon has seen the driver.
 fn until_named(client: &mut Client, driver: &SchedTest, ring: Ring) -> Result<()> {
     let name = ring.to_string();
+    // Of a job that begins while programs are being attached the end may be missed.
+    let active = [("module", MODULE), ("state", "active")];
+    wait::until("the module to be active", LIMIT, || {
+        let state = client.metrics()?.sum("geophone_module_state", &active);
+        Ok((state == Some(1.0)).then_some(()))
+    })?;
     wait::until("the ring's series", LIMIT, || {
         driver.jobs(ring, 1, Duration::from_millis(1), 0)?;
         driver.wait(ring)?;
