@@ -24,8 +24,7 @@ use filter::Filter;
 use line::Line;
 
 /// Sends messages of the whole process to standard error, and Geophone's own to where `telemetry`
-/// takes them, and its spans. The counts go on for as long as
-/// the process lives.
+/// takes them, and its spans. The counts go on for as long as the process lives.
 ///
 /// # Errors
 /// When it was done before.

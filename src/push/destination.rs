@@ -2,9 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use backon::ExponentialBackoff;
 use bytes::Bytes;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument as _, info_span};
 
@@ -12,6 +11,7 @@ use super::counters::Counters;
 use super::limits::Limits;
 use super::outcome::Outcome;
 use super::queue::Queue;
+use super::retry::Retry;
 use super::streak::Streak;
 use super::transport::Transport;
 use crate::export::otlp::{Baseline, Encoding, Part, Requests};
@@ -26,7 +26,7 @@ pub(super) struct Destination {
     pub counters: Arc<Counters>,
     pub streak: Streak,
     pub export_timeout: Duration,
-    pub limits: Limits,
+    retry: Retry,
     baseline: Baseline,
 }
 
@@ -45,14 +45,6 @@ struct Pending {
     parts: Vec<Part>,
 }
 
-/// How long to wait before the same request is sent again.
-enum Wait {
-    /// As we think best: the end of the daemon cuts it short once.
-    Own(Duration),
-    /// As the endpoint asked.
-    Asked(Duration),
-}
-
 impl Destination {
     pub fn new(
         queue: Arc<Queue>,
@@ -69,15 +61,13 @@ impl Destination {
             counters,
             streak,
             export_timeout,
-            limits,
+            retry: Retry::new(limits),
             baseline: Baseline::default(),
         }
     }
 
     /// Sends until the queue is closed and empty.
     pub async fn run(mut self) {
-        let mut backoff = self.limits.backoff();
-        let mut hurried = false;
         while let Some((number, snapshot)) = self.queue.head().await {
             let span = info_span!(
                 target: "geophone",
@@ -88,11 +78,11 @@ impl Destination {
             );
             let mut export = Export::new(snapshot);
             let is_done = loop {
-                let pass = self.pass(&mut export, &mut backoff);
-                let Some(wait) = pass.instrument(span.clone()).await else {
+                let pass = self.pass(&mut export).instrument(span.clone());
+                let Err(asked) = pass.await else {
                     break true;
                 };
-                self.wait(wait, &mut hurried).await;
+                self.retry.wait(asked, self.queue.closed()).await;
                 if !self.queue.is_head(number) {
                     break false;
                 }
@@ -103,12 +93,9 @@ impl Destination {
         }
     }
 
-    /// Sends what is left of an export, until something fails.
-    async fn pass(
-        &mut self,
-        export: &mut Export,
-        backoff: &mut ExponentialBackoff,
-    ) -> Option<Wait> {
+    /// Sends what is left of an export, until something fails: then, how long the endpoint asks
+    /// to be left alone.
+    async fn pass(&mut self, export: &mut Export) -> Result<(), Option<Duration>> {
         let deadline = Instant::now() + self.export_timeout;
         while self.prepare(export) {
             let Some(pending) = &export.pending else {
@@ -117,25 +104,18 @@ impl Destination {
             match self.transport.send(pending.body.clone(), deadline).await {
                 Outcome::Accepted { rejected, message } => {
                     self.accepted(pending, rejected, &message);
-                    *backoff = self.limits.backoff();
+                    self.retry.answered();
                 }
                 Outcome::Refused { why } => {
                     add(&self.counters.requests_refused, 1);
                     add(&self.counters.dropped_refused, pending.points);
                     self.streak.refused(&why);
-                    *backoff = self.limits.backoff();
+                    self.retry.answered();
                 }
                 Outcome::Failed { why, after } => {
                     add(&self.counters.requests_failed, 1);
                     self.streak.failed(&why);
-                    let own = backoff.next().unwrap_or(self.limits.longest_wait);
-                    return Some(match after {
-                        // No sooner than we would: a clock that is ahead makes dates past.
-                        Some(after) => {
-                            Wait::Asked(after.min(self.limits.longest_retry_after).max(own))
-                        }
-                        None => Wait::Own(own),
-                    });
+                    return Err(after);
                 }
             }
             // Taken or refused: neither is sent again, nor is it in the next delta.
@@ -144,7 +124,7 @@ impl Destination {
                 .told(shape, export.requests.snapshot(), &pending.parts);
             export.pending = None;
         }
-        None
+        Ok(())
     }
 
     /// Sees to it that a request is pending; false when there is none left.
@@ -177,18 +157,6 @@ impl Destination {
         add(&counters.bytes, pending.bytes);
         counters.succeeded();
         self.streak.accepted(rejected, message);
-    }
-
-    async fn wait(&self, wait: Wait, hurried: &mut bool) {
-        let (Wait::Own(time) | Wait::Asked(time)) = wait;
-        let until = Instant::now() + time;
-        if *hurried || matches!(wait, Wait::Asked(_)) {
-            return sleep_until(until).await;
-        }
-        tokio::select! {
-            () = sleep_until(until) => {}
-            () = self.queue.closed() => *hurried = true,
-        }
     }
 
     fn end(&mut self, export: &Export, is_done: bool) {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-
 /// How an endpoint that fails is tried again. The defaults are meant for everybody; tests
 /// shorten them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,21 +25,8 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
-    /// How long to wait after each failure.
-    pub(crate) fn backoff(&self) -> ExponentialBackoff {
-        ExponentialBuilder::new()
-            .with_min_delay(self.first_wait)
-            .with_max_delay(self.longest_wait)
-            .with_factor(GROWTH)
-            .with_jitter()
-            .without_max_times()
-            .build()
-    }
-}
-
 /// Waits grow by this factor, and each gets up to its own length more by chance.
-const GROWTH: f32 = 2.0;
+pub(super) const GROWTH: f32 = 2.0;
 
 /// What is read of a response. A rejection is a sentence; the specification's own bound for
 /// responses is 4 MiB.

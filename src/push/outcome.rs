@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
+
 use super::limits::MESSAGE_CHARS;
 
 /// What became of a request.
@@ -21,6 +23,18 @@ impl Outcome {
         Self::Failed {
             why: why.into(),
             after: None,
+        }
+    }
+}
+
+/// A success. The responses of all signals have the same fields by the same numbers, so that one
+/// stands for all.
+impl From<ExportMetricsServiceResponse> for Outcome {
+    fn from(response: ExportMetricsServiceResponse) -> Self {
+        let partial = response.partial_success.unwrap_or_default();
+        Self::Accepted {
+            rejected: u64::try_from(partial.rejected_data_points).unwrap_or(0),
+            message: shown(&partial.error_message),
         }
     }
 }

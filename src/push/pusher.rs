@@ -14,12 +14,12 @@ use super::counters::{Counters, PushCounters};
 use super::destination::Destination;
 use super::limits::Limits;
 use super::queue::Queue;
-use super::resource::resource_attributes;
+use super::resource::resource;
 use super::schedule;
 use super::streak::Streak;
 use super::transport::{Signal, Transport};
 use crate::config::Otlp;
-use crate::export::otlp::{Encoding, Resource, Shape};
+use crate::export::otlp::{Encoding, Shape};
 use crate::snapshot::SnapshotSource;
 
 /// Where to push to, and what, before there is anything to push.
@@ -41,9 +41,7 @@ impl Endpoints {
         if !config.enabled || config.endpoints.is_empty() {
             return None;
         }
-        let attributes = resource_attributes(config, environment);
-        let attributes = attributes.iter().map(|(name, value)| (&**name, &**value));
-        let resource = Arc::new(Resource::new(attributes));
+        let resource = Arc::new(resource(config, environment));
         let mut destinations = Vec::new();
         let mut all = PushCounters::default();
         for (name, endpoint) in &config.endpoints {

@@ -7,6 +7,7 @@ use std::fs;
 use uuid::{Uuid, uuid};
 
 use crate::config::Otlp;
+use crate::export::otlp::Resource;
 
 /// The namespace that the semantic conventions give for identifiers made of a machine's
 /// (`service.instance.id`).
@@ -78,6 +79,12 @@ pub fn resource_attributes(
     }
     set("service.name", Some(config.service_name.clone()));
     attributes
+}
+
+/// Those attributes, as requests have them.
+pub fn resource(config: &Otlp, environment: &[(OsString, OsString)]) -> Resource {
+    let attributes = resource_attributes(config, environment);
+    Resource::new(attributes.iter().map(|(name, value)| (&**name, &**value)))
 }
 
 fn read(path: &str) -> Option<String> {

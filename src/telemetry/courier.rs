@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::ExponentialBackoff;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
@@ -9,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::counters::Counters;
 use super::limits::{BATCH, PACE};
 use crate::export::otlp::{Records, Resource};
-use crate::push::{Limits, Outcome, Streak, Transport};
+use crate::push::{Limits, Outcome, Retry, Streak, Transport};
 
 /// Sends what is in a queue to one endpoint, one request at a time.
 pub(super) struct Courier {
@@ -63,8 +62,7 @@ impl Courier {
     /// Sends a request until the endpoint takes or refuses it.
     async fn deliver(&mut self, body: Vec<u8>, count: u64, closing: &mut Closing) {
         let body = self.transport.pack(body);
-        let mut backoff = self.limits.backoff();
-        let mut hurried = false;
+        let mut retry = Retry::new(self.limits);
         loop {
             let deadline = Instant::now() + self.timeout;
             match self.transport.send(body.clone(), deadline).await {
@@ -80,31 +78,9 @@ impl Courier {
                 }
                 Outcome::Failed { why, after } => {
                     self.streak.failed(&why);
-                    self.wait(after, &mut backoff, &mut hurried, closing).await;
+                    retry.wait(after, closed(closing)).await;
                 }
             }
-        }
-    }
-
-    /// Waits as long as the endpoint asked, or as we think best: then the end of the daemon cuts
-    /// it short once.
-    async fn wait(
-        &self,
-        asked: Option<Duration>,
-        backoff: &mut ExponentialBackoff,
-        hurried: &mut bool,
-        closing: &mut Closing,
-    ) {
-        let own = backoff.next().unwrap_or(self.limits.longest_wait);
-        if let Some(asked) = asked {
-            return sleep(asked.min(self.limits.longest_retry_after).max(own)).await;
-        }
-        if *hurried {
-            return sleep(own).await;
-        }
-        tokio::select! {
-            () = sleep(own) => {}
-            () = closed(closing) => *hurried = true,
         }
     }
 }

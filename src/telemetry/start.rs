@@ -18,8 +18,7 @@ use super::courier::Courier;
 use super::queue::Queue;
 use super::{messages, spans, thread};
 use crate::config::{Otlp, OtlpEndpoint};
-use crate::export::otlp::Resource;
-use crate::push::{Limits, Signal, Streak, Transport, resource_attributes};
+use crate::push::{Limits, Signal, Streak, Transport, resource};
 
 /// Geophone's own messages and spans on their way to the endpoints that want them.
 pub struct Telemetry {
@@ -49,9 +48,7 @@ impl Telemetry {
         if !config.enabled || !config.endpoints.values().any(wants) {
             return Ok(None);
         }
-        let attributes = resource_attributes(config, environment);
-        let attributes = attributes.iter().map(|(name, value)| (&**name, &**value));
-        let resource = Arc::new(Resource::new(attributes));
+        let resource = Arc::new(resource(config, environment));
         let mut counters = TelemetryCounters::default();
         let (mut wanted, mut couriers) = (Vec::new(), Vec::new());
         let (mut logs, mut traces) = (Vec::new(), Vec::new());

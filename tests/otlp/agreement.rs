@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use geophone::export::otlp::{
-    Baseline, Encoding, HistogramAggregation, Requests, Resource, Shape, Temporality,
+    Baseline, Encoding, HistogramAggregation, Requests, Shape, Temporality,
 };
 use geophone::export::prometheus::{Escaping, Exposition, Format, encode};
-use geophone::push::resource_attributes;
+use geophone::push::resource;
 use geophone::snapshot::Snapshot;
 
 use crate::pushing::config;
@@ -21,14 +21,12 @@ fn write_requests(
     most: usize,
     directory: &Path,
 ) -> Vec<std::path::PathBuf> {
-    let attributes = resource_attributes(&config(&[]), &[]);
-    let attributes = attributes.iter().map(|(name, value)| (&**name, &**value));
     let encoding = Encoding {
         shape: Shape {
             temporality: Temporality::Cumulative,
             histograms,
         },
-        resource: Arc::new(Resource::new(attributes)),
+        resource: Arc::new(resource(&config(&[]), &[])),
         max_request_bytes: most,
     };
     let mut requests = Requests::new(Arc::clone(snapshot));

@@ -3,7 +3,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::export::otlp::{HistogramAggregation, Temporality};
@@ -53,6 +53,14 @@ pub struct OtlpEndpoint {
 }
 
 impl OtlpEndpoint {
+    /// What every request carries.
+    pub fn header_map(&self) -> HeaderMap {
+        let headers = self.headers.iter();
+        headers
+            .map(|header| (header.name.clone(), header.value.clone()))
+            .collect()
+    }
+
     /// Where metrics are pushed to, for people to read: without a query, which may hold a secret.
     pub fn shown_url(&self) -> &str {
         self.metrics_url

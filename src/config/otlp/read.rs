@@ -8,7 +8,6 @@ use super::super::load::Merged;
 use super::pairs::split;
 use super::{DEFAULT, Header, Otlp, OtlpEndpoint, OtlpProtocol, url};
 use crate::document::Problems;
-use crate::export::otlp::{HistogramAggregation, Temporality};
 
 /// Headers that say how a request is to be read.
 const OURS: [&str; 8] = [
@@ -92,8 +91,9 @@ impl Section<'_> {
 
     /// None if nothing shall be pushed there.
     fn endpoint(&self, problems: &Problems) -> Option<OtlpEndpoint> {
-        let protocol = self.merged.get(&self.path("protocol"));
-        let protocol = protocol.unwrap_or(OtlpProtocol::HttpProtobuf);
+        let protocol = self
+            .choice("protocol")
+            .unwrap_or(OtlpProtocol::HttpProtobuf);
         let (base, mut metrics) = (self.text("endpoint"), self.text("metrics_endpoint"));
         // Who names an endpoint on the command line does not mean one of the environment.
         let rank = |key| self.merged.rank(&self.path(key));
@@ -158,17 +158,13 @@ impl Section<'_> {
             traces_url: resolve("traces"),
             metrics_url,
             headers: self.headers(problems),
-            compression: self.merged.get(&self.path("compression"))?,
+            compression: self.choice("compression")?,
             timeout: duration(self.merged, &self.path("timeout")),
             certificate: self.file("certificate"),
             client_certificate: self.file(client_certificate),
             client_key: self.file(client_key),
-            temporality: self
-                .choice("temporality")
-                .unwrap_or(Temporality::Cumulative),
-            histograms: self
-                .choice("histograms")
-                .unwrap_or(HistogramAggregation::Exponential),
+            temporality: self.choice("temporality").unwrap_or_default(),
+            histograms: self.choice("histograms").unwrap_or_default(),
             logs: self.is_on("logs"),
             traces: self.is_on("traces"),
         })

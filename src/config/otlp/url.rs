@@ -71,7 +71,7 @@ pub fn exact(text: &str, protocol: OtlpProtocol, insecure: bool) -> Result<Strin
         // As others compare it with.
         OtlpProtocol::HttpProtobuf => {
             let rest = text.get(scheme.len()..).unwrap_or_default();
-            format!("{}{rest}", scheme.to_ascii_lowercase())
+            format!("{scheme}{rest}")
         }
     })
 }

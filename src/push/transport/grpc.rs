@@ -2,6 +2,7 @@ use std::error::Error;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use tonic::codec::CompressionEncoding;
@@ -43,14 +44,10 @@ impl Grpc {
             // Of the whole connection, TLS included.
             .connect_timeout(endpoint.timeout)
             .connect_with_connector_lazy(connector::http2(tls, endpoint.timeout));
-        let mut headers = http::HeaderMap::new();
-        for header in &endpoint.headers {
-            headers.append(header.name.clone(), header.value.clone());
-        }
         Ok(Self {
             channel,
             method: PathAndQuery::from_static(signal.method()),
-            metadata: MetadataMap::from_headers(headers),
+            metadata: MetadataMap::from_headers(endpoint.header_map()),
             compression: endpoint.compression,
         })
     }
@@ -76,17 +73,10 @@ impl Grpc {
         request.set_timeout(until.saturating_duration_since(Instant::now()));
         let sent = client.unary(request, self.method.clone(), EncodedCodec);
         match sent.await {
-            Ok(response) => {
-                let partial = response.into_inner().partial_success.unwrap_or_default();
-                Outcome::Accepted {
-                    rejected: u64::try_from(partial.rejected_data_points).unwrap_or(0),
-                    message: shown(&partial.error_message),
-                }
+            Ok(response) => response.into_inner().into(),
+            Err(status) if is_too_long_an_answer(&status) => {
+                ExportMetricsServiceResponse::default().into()
             }
-            Err(status) if is_too_long_an_answer(&status) => Outcome::Accepted {
-                rejected: 0,
-                message: String::new(),
-            },
             Err(status) => failure(&status),
         }
     }

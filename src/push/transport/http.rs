@@ -51,10 +51,7 @@ impl Http {
             url: url.to_owned(),
             reason: format!("{error}"),
         })?;
-        let mut headers = HeaderMap::new();
-        for header in &endpoint.headers {
-            headers.append(header.name.clone(), header.value.clone());
-        }
+        let mut headers = endpoint.header_map();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
         if endpoint.compression == Compression::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -93,7 +90,12 @@ impl Http {
         let body = timeout_at(until, read(response.into_body())).await;
         let body = body.unwrap_or_default();
         match status {
-            status if status.is_success() => accepted(&body),
+            status if status.is_success() => {
+                // Receivers that answer with something else have taken the request all the same.
+                ExportMetricsServiceResponse::decode(body)
+                    .unwrap_or_default()
+                    .into()
+            }
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
@@ -114,18 +116,6 @@ async fn read(body: Incoming) -> Bytes {
     whole
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default()
-}
-
-/// A success. The responses of all signals have the same fields by the same numbers, so that one
-/// stands for all. Receivers that answer with something else than the protocol's message have taken
-/// the request all the same.
-fn accepted(body: &[u8]) -> Outcome {
-    let response = ExportMetricsServiceResponse::decode(body).unwrap_or_default();
-    let partial = response.partial_success.unwrap_or_default();
-    Outcome::Accepted {
-        rejected: u64::try_from(partial.rejected_data_points).unwrap_or(0),
-        message: shown(&partial.error_message),
-    }
 }
 
 /// The status, and what the endpoint says of it.

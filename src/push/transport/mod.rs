@@ -29,8 +29,8 @@ const NO_ANSWER: &str = "no answer in time";
 /// Says who we are, as the specification wants exporters to.
 const USER_AGENT: &str = concat!("geophone/", env!("CARGO_PKG_VERSION"));
 
-/// What carries requests of one signal to an endpoint. It is made when it is needed, and made anew when the
-/// certificates have changed, so that they can be renewed while the daemon runs.
+/// What carries requests of one signal to an endpoint. It is made when it is needed, and made anew
+/// when the certificates have changed, so that they can be renewed while the daemon runs.
 #[derive(Debug)]
 pub(crate) struct Transport {
     endpoint: OtlpEndpoint,
