@@ -25,3 +25,7 @@ pub(crate) use retry::Retry;
 pub(crate) use streak::Streak;
 pub(crate) use transport::{Signal, Transport};
 pub use transport::{TlsError, check_tls};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
