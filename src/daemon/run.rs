@@ -2,9 +2,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::bring_up::{bring_up, check_privileges};
+use super::endpoints::check_endpoints;
 use super::extra::{Counted, extra};
 use super::source::SweepSource;
 use super::statistics::{OnTime, sample};
@@ -50,6 +51,10 @@ async fn serve(
     let listeners = listen(config)?;
     if let Some(telemetry) = telemetry {
         telemetry.announce();
+    }
+    // They may come later, or be mended; who scrapes shall not miss anything meanwhile.
+    for mistake in check_endpoints(loaded) {
+        error!("{mistake}; nothing is pushed there until it can be used");
     }
     let drivers = Drivers::of_kernel();
     let modules = bring_up(loaded, &drivers)?;

@@ -17,7 +17,8 @@ pub struct Limits {
     /// How long a scrape without a timeout header may wait for its snapshot. Longer than any
     /// sweep, and shorter than for ever.
     pub scrape_timeout: Duration,
-    /// What a shutdown waits for running responses; the whole exit shall take under a second.
+    /// What a shutdown waits for running responses. Where nothing is pushed, the whole exit shall
+    /// take under a second.
     pub shutdown_grace: Duration,
     /// A fleet's servers, some browsers and health checks need a few dozen connections; the
     /// usual limit of 1,024 descriptors must leave room for maps and programs.

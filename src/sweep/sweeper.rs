@@ -23,8 +23,9 @@ pub struct Pace {
     pub interval: Duration,
 }
 
-/// How long an end waits for the sweep that runs. The whole exit shall take under a second,
-/// of which running responses get 700 ms; what is still held then the kernel takes back.
+/// How long an end waits for the sweep that runs. Where nothing is pushed, the whole exit shall
+/// take under a second, of which running responses get 700 ms; what is still held then the kernel
+/// takes back.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Sweeps on a thread of its own, so that a slow kernel delays no answer.

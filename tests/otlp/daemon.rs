@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::delivery::accept;
 use crate::python::Python;
 use crate::receiver::Receiver;
+use crate::tls::{certificates, serve};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_geophone");
 
@@ -131,4 +132,35 @@ fn certificates_that_cannot_be_used_are_mistakes() {
         said.contains("otlp.endpoints.default.certificate: certificates of authorities in"),
         "{said}"
     );
+}
+
+#[test]
+fn a_certificate_that_comes_late_keeps_nobody_from_scraping() {
+    let Some(python) = Python::find() else { return };
+    if !privileges::present() {
+        return;
+    }
+    let files = certificates(&python);
+    let receiver = serve(&python, files.path(), "server", false);
+    let late = files.path().join("late.pem");
+    let section = format!(
+        "[otlp]\ninterval = \"1s\"\n[otlp.endpoints.default]\nendpoint = \"{}\"\ncertificate = \"{}\"\n",
+        receiver
+            .http()
+            .replace("http://127.0.0.1", "https://localhost"),
+        late.display()
+    );
+    let daemon = Options::new(BINARY)
+        .configuration(&section)
+        .start()
+        .unwrap();
+    let page = daemon.client().unwrap().metrics().unwrap();
+    assert!(page.sum("geophone_build_info", &[]).is_some());
+    let log = daemon.log();
+    assert!(
+        log.contains("otlp.endpoints.default.certificate: cannot read certificates"),
+        "{log}"
+    );
+    fs::copy(files.path().join("ca.pem"), &late).unwrap();
+    receiver.requests(1);
 }

@@ -15,13 +15,13 @@ use crate::receiver::Receiver;
 use crate::telling::{all, bodies, start, telling};
 
 /// Makes the certificates of `certificates.py` in a directory.
-fn certificates(python: &Python) -> tempfile::TempDir {
+pub fn certificates(python: &Python) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     python.run("certificates.py", [directory.path()]);
     directory
 }
 
-fn serve(python: &Python, directory: &Path, server: &str, clients: bool) -> Receiver {
+pub fn serve(python: &Python, directory: &Path, server: &str, clients: bool) -> Receiver {
     let file = |name: &str| directory.join(name).to_str().unwrap().to_owned();
     let (certificate, key) = (
         file(&format!("{server}.pem")),
