@@ -9,7 +9,7 @@ use super::attention::Attention;
 use super::module::Attacher;
 use super::scans::Scans;
 use crate::discover::library::{Event, Process, Scanner};
-use crate::kernel::Entries;
+use crate::kernel::{Duty, Entries, confine};
 
 /// How long an end waits for a scan that runs, and for the kernel to let go of the functions.
 const PATIENCE: Duration = Duration::from_millis(600);
@@ -58,6 +58,7 @@ impl Watcher {
         let thread = thread::Builder::new()
             .name("libraries".into())
             .spawn(move || {
+                confine(Duty::Attach);
                 watch(attachers, &attention, &scans, &own, &news);
                 own.change(|progress| progress.ended = true);
             })?;

@@ -15,12 +15,21 @@ pub struct Diagnosis {
     pub version: &'static str,
     pub host: Vec<Feature>,
     /// Where they were not tried, what the kernel's type information tells of each.
-    pub modules: Vec<ModuleReport>,
+    pub modules: Vec<ModuleDiagnosis>,
     /// Why the modules were not tried; empty if they were.
     pub not_tried: String,
     /// Whether every enabled module is fully there, or waits for what it is for.
     #[serde(skip)]
     pub is_healthy: bool,
+}
+
+/// A module, and what it takes.
+#[derive(Debug, Serialize)]
+pub struct ModuleDiagnosis {
+    #[serde(flatten)]
+    pub report: ModuleReport,
+    /// Capabilities, and what it can do without.
+    pub needs: String,
 }
 
 /// Looks at the machine, and loads and attaches every enabled module to see whether it can.
@@ -42,11 +51,19 @@ pub fn diagnose(loaded: &Loaded) -> Diagnosis {
     };
     let mut reports = modules.iter();
     let fine = reports.all(|report| is_fine(&loaded.config, report));
+    let with_needs = |report: ModuleReport| {
+        let module = loaded.catalogue.get(&report.name);
+        let needs = module.map(|module| module.manifest.needs());
+        ModuleDiagnosis {
+            report,
+            needs: needs.unwrap_or_default(),
+        }
+    };
     Diagnosis {
         version: env!("CARGO_PKG_VERSION"),
         host,
         is_healthy: fine && not_tried.is_empty(),
-        modules,
+        modules: modules.into_iter().map(with_needs).collect(),
         not_tried,
     }
 }
@@ -69,7 +86,7 @@ impl fmt::Display for Diagnosis {
         if !self.not_tried.is_empty() {
             writeln!(f, "  not tried: {}", self.not_tried)?;
         }
-        for report in &self.modules {
+        for ModuleDiagnosis { report, needs } in &self.modules {
             let (attached, of) = report.attached();
             let programs = match report.state {
                 _ if of == 0 => String::new(),
@@ -79,6 +96,9 @@ impl fmt::Display for Diagnosis {
             writeln!(f, "  {:<12} {:<18} {programs}", report.state, report.name)?;
             if report.programs.is_empty() && !report.reason.is_empty() {
                 writeln!(f, "  {:<12} -> {}", "", report.reason)?;
+            }
+            if report.state != ModuleState::Disabled && !needs.is_empty() {
+                writeln!(f, "    {:<12} {needs}", "needs")?;
             }
             for program in &report.programs {
                 let how = if program.reason.is_empty() {

@@ -13,7 +13,7 @@ use super::started::Started;
 use crate::attach::Attention;
 use crate::config::{Config, Enabled, ModuleConfig};
 use crate::discover::{DriverChange, Drivers, LoadedDrivers};
-use crate::kernel::release_memory;
+use crate::kernel::{Duty, confine, release_memory};
 use crate::module::Module;
 use crate::sweep::{Exchange, ModuleReport, RunningModule, Sweepable};
 
@@ -91,6 +91,7 @@ impl Follower {
             thread::Builder::new()
                 .name("drivers".into())
                 .spawn(move || {
+                    confine(Duty::Load);
                     // Dropped at the end, whatever it is.
                     let _ends: Sender<Infallible> = ends;
                     work.run(&inbox);

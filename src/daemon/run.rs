@@ -8,7 +8,7 @@ use super::bring_up::{bring_up, check_privileges};
 use super::endpoints::check_endpoints;
 use super::extra::{Counted, extra};
 use super::source::SweepSource;
-use super::statistics::{OnTime, sample};
+use super::statistics::{OnTime, Sampler};
 use super::telemetry::for_metrics;
 use super::{DaemonError, threads};
 use crate::attach::Scans;
@@ -16,6 +16,7 @@ use crate::config::{Config, ListenAddress, Loaded};
 use crate::discover::Drivers;
 use crate::export::prometheus::Exposition;
 use crate::http::{BindError, Counters, Limits, Listeners, Server, ServerConfig};
+use crate::kernel::{Duty, confine};
 use crate::log::LogCounts;
 use crate::push::{self, Endpoints};
 use crate::sweep::Pace;
@@ -84,7 +85,9 @@ async fn serve(
     let pushing = endpoints.map(|endpoints| endpoints.start(Arc::clone(&source)));
     let pushing = pushing.transpose().map_err(DaemonError::Runtime)?;
     let server = Server::new(listeners, &server_config(config, counters), source);
-    let sampling = tokio::spawn(sample(config.statistics, on));
+    let _sampler = Sampler::start(config.statistics, on).map_err(DaemonError::Runtime)?;
+    // All that is left for this thread.
+    confine(Duty::Serve);
     // Responses end while the last metrics are pushed.
     let (stop, mut stopping) = tokio::sync::oneshot::channel();
     let serving = server.run(async {
@@ -102,7 +105,6 @@ async fn serve(
     };
     let (served, ()) = tokio::join!(serving, flushing);
     served.map_err(DaemonError::Runtime)?;
-    sampling.abort();
     info!("stopped");
     Ok(())
 }

@@ -1,11 +1,14 @@
+use std::convert::Infallible;
 use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
 use crate::config::Statistics;
-use crate::kernel::RunTimeStatistics;
+use crate::kernel::{Duty, RunTimeStatistics, confine};
 
 /// For how long this process has had the kernel's run statistics switched on.
 #[derive(Debug, Default)]
@@ -62,35 +65,67 @@ impl Drop for Measuring {
     }
 }
 
-/// Measures for a share of the time, which may be all of it.
-pub async fn sample(Statistics { window, period }: Statistics, on: Arc<OnTime>) {
-    if window.is_zero() {
-        return;
+/// Measures for a share of the time, which may be all of it, on a thread of its own. Ends when
+/// dropped.
+pub struct Sampler {
+    /// Nothing is sent: that it is gone tells the thread.
+    _stop: Sender<Infallible>,
+}
+
+impl Sampler {
+    /// Without a window there is nothing to do, and no thread.
+    ///
+    /// # Errors
+    ///
+    /// The system has no room for another thread.
+    pub fn start(statistics: Statistics, on: Arc<OnTime>) -> io::Result<Self> {
+        let (stop, stopped) = channel();
+        if !statistics.window.is_zero() {
+            Builder::new().name("statistics".into()).spawn(move || {
+                confine(Duty::Measure);
+                sample(statistics, &on, &stopped);
+            })?;
+        }
+        Ok(Self { _stop: stop })
     }
+}
+
+fn sample(
+    Statistics { window, period }: Statistics,
+    on: &Arc<OnTime>,
+    stop: &Receiver<Infallible>,
+) {
+    let stopped_after = |time| stop.recv_timeout(time) == Err(RecvTimeoutError::Disconnected);
     let rest = period.checked_sub(window).filter(|rest| !rest.is_zero());
     let mut complained = false;
     loop {
-        match Measuring::start(&on) {
+        let pause = match Measuring::start(on) {
             Ok(measuring) => {
                 complained = false;
                 let Some(rest) = rest else {
-                    return std::future::pending().await;
+                    // All the time: until the channel is closed, for nothing ever comes.
+                    let _ = stop.recv();
+                    return;
                 };
-                tokio::time::sleep(window).await;
+                if stopped_after(window) {
+                    return;
+                }
                 drop(measuring);
-                tokio::time::sleep(rest).await;
+                rest
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                info!(reason = %error, "program run times are not measured");
-                return;
+                return info!(reason = %error, "program run times are not measured");
             }
             Err(error) => {
                 if !complained {
                     warn!(reason = %error, "program run times are not measured for now");
                     complained = true;
                 }
-                tokio::time::sleep(period).await;
+                period
             }
+        };
+        if stopped_after(pause) {
+            return;
         }
     }
 }

@@ -12,7 +12,7 @@ pub struct Held {
     pub purpose: &'static str,
 }
 
-const RELEVANT: [(Capability, &str, &str); 6] = [
+const RELEVANT: [(Capability, &str, &str); 7] = [
     (Capability::CAP_BPF, "CAP_BPF", "load programs, use maps"),
     (
         Capability::CAP_PERFMON,
@@ -38,6 +38,11 @@ const RELEVANT: [(Capability, &str, &str); 6] = [
         Capability::CAP_SYS_PTRACE,
         "CAP_SYS_PTRACE",
         "see the libraries of other users' processes",
+    ),
+    (
+        Capability::CAP_CHECKPOINT_RESTORE,
+        "CAP_CHECKPOINT_RESTORE",
+        "open libraries whose file was replaced",
     ),
 ];
 

@@ -68,11 +68,11 @@ impl Host {
             Some(it) => fine(name, format!("{}, {} bytes", it.path.display(), it.size)),
             None => Feature {
                 name,
-                value: "not built into the kernel".to_owned(),
+                value: "not there".to_owned(),
                 standing: Standing::Prohibitive,
                 remedy:
-                    "boot a kernel with CONFIG_DEBUG_INFO_BTF, or name a BTF file for this one \
-                         with --btf"
+                    "mount sysfs at /sys, or boot a kernel with CONFIG_DEBUG_INFO_BTF, or name a \
+                         BTF file for this one with --btf"
                         .to_owned(),
             },
         }

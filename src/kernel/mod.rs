@@ -9,6 +9,7 @@ pub mod btf;
 mod capabilities;
 pub mod cpus;
 pub mod declare;
+mod duty;
 pub mod facts;
 mod features;
 mod host;
@@ -28,6 +29,7 @@ mod tracefs;
 pub mod uprobe;
 
 pub use capabilities::{Held, missing_capabilities};
+pub use duty::{Duty, confine};
 pub use features::{Feature, Standing};
 pub use host::{Host, Lockdown, Mounts, TypeInformation};
 pub use load::{

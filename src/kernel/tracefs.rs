@@ -32,11 +32,20 @@ pub fn tracepoint_number(category: &str, name: &str) -> io::Result<u64> {
 /// from being read.
 pub fn event_file(category: &str, name: &str, file: &str) -> io::Result<String> {
     let file = Path::new("events").join(category).join(name).join(file);
-    let mut places = PLACES.iter().map(Path::new);
-    match places.find(|place| place.join("events").is_dir()) {
+    match mounted() {
         Some(place) => fs::read_to_string(place.join(file)),
         None => read_unmounted(&file),
     }
+}
+
+/// Whether this process sees it somewhere.
+pub fn is_mounted() -> bool {
+    mounted().is_some()
+}
+
+fn mounted() -> Option<&'static Path> {
+    let mut places = PLACES.iter().map(Path::new);
+    places.find(|place| place.join("events").is_dir())
 }
 
 /// What keeps tracefs from being read, and what would help.

@@ -9,6 +9,7 @@ mod catalogue;
 mod clash;
 mod describe;
 mod model;
+mod needs;
 mod parse;
 
 pub use catalogue::{Catalogue, Module, ModuleSource};

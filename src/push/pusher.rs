@@ -20,6 +20,7 @@ use super::streak::Streak;
 use super::transport::{Signal, Transport};
 use crate::config::Otlp;
 use crate::export::otlp::{Encoding, Shape};
+use crate::kernel::{Duty, confine};
 use crate::snapshot::SnapshotSource;
 
 /// Where to push to, and what, before there is anything to push.
@@ -90,6 +91,7 @@ impl Endpoints {
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("push".into()).spawn(move || {
+            confine(Duty::Serve);
             runtime.block_on(self.push(source, stopped));
             // Not to wait for a name that is being looked up.
             runtime.shutdown_background();

@@ -9,6 +9,7 @@ use super::report::ModuleReport;
 use super::roster::Roster;
 use super::shared::Shared;
 use super::sweepable::Sweepable;
+use crate::kernel::{Duty, confine};
 use crate::snapshot::{Family, Snapshot};
 
 /// Gives families that do not come from a sweep: the process, the log, the listener.
@@ -53,6 +54,7 @@ impl Sweeper {
         let shared = Arc::new(Shared::new(roster, pace, extra));
         let own = Arc::clone(&shared);
         let thread = thread::Builder::new().name("sweep".into()).spawn(move || {
+            confine(Duty::Sweep);
             own.run(modules);
             own.end();
         })?;

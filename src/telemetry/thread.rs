@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::courier::Courier;
+use crate::kernel::{Duty, confine};
 
 /// Starts the thread that sends until it is told to end, by the moment it is told.
 pub(super) fn start(
@@ -19,6 +20,7 @@ pub(super) fn start(
         .enable_all()
         .build()?;
     Builder::new().name("telemetry".into()).spawn(move || {
+        confine(Duty::Serve);
         // What is said here of sending, by libraries too, would be sent, and make more to say.
         let _unsent = Context::enter_telemetry_suppressed_scope();
         runtime.block_on(send(couriers, stop));

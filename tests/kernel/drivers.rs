@@ -3,7 +3,6 @@
 //! The drivers are directories in a place that a daemon in a mount namespace of its own takes
 //! for `/sys/module`; the programs are those of the shipped example.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,8 +11,9 @@ use std::time::Duration;
 
 use geophone_test_support::daemon::Daemon;
 use geophone_test_support::exposition::Exposition;
+use geophone_test_support::kernel_objects::KernelObjects;
 use geophone_test_support::process::{Ended, run_to_end, unconfigured};
-use geophone_test_support::{programs, wait};
+use geophone_test_support::wait;
 use tempfile::TempDir;
 
 use crate::collect::altered;
@@ -115,8 +115,8 @@ fn counts(page: &Exposition) -> bool {
         .is_some()
 }
 
-fn held(daemon: &Daemon) -> BTreeSet<u32> {
-    programs::of_process(daemon.id()).unwrap()
+fn held(daemon: &Daemon) -> KernelObjects {
+    KernelObjects::of_process(daemon.id()).unwrap()
 }
 
 /// Memory of the daemon's own, in kB.
@@ -138,7 +138,7 @@ fn a_module_comes_and_goes_with_its_drivers() {
     let (sysfs, modules) = (Sysfs::new(), modules());
     let daemon = start(&sysfs, modules.path(), "");
     assert!(!counts(&waits(&daemon, "unsupported", 0)));
-    assert!(held(&daemon).is_empty());
+    assert!(held(&daemon).programs.is_empty());
     assert_eq!(lines(&daemon, "module=softirq"), 1, "{}", daemon.log());
     for page in ["/status", "/"] {
         let told = daemon.client().unwrap().get(page, "").unwrap();
@@ -151,20 +151,20 @@ fn a_module_comes_and_goes_with_its_drivers() {
     let given_back = || Ok((memory(&daemon) < before + KEPT).then_some(()));
     wait::until("memory to be given back", LIMIT, given_back).unwrap();
     let first = held(&daemon);
-    assert_eq!(first.len(), 2);
-    assert!(first.is_subset(&programs::loaded()));
+    assert_eq!(first.programs.len(), 2);
+    assert!(first.is_subset(&KernelObjects::loaded()));
     assert_eq!(lines(&daemon, "\"module active\""), 1, "{}", daemon.log());
 
     sysfs.reload(FIRST);
     assert!(counts(&waits(&daemon, "active", 2)));
-    programs::freed(&first).unwrap();
+    first.freed().unwrap();
     let second = held(&daemon);
-    assert_eq!(second.len(), 2);
+    assert_eq!(second.programs.len(), 2);
 
     sysfs.unload(FIRST);
     assert!(!counts(&waits(&daemon, "unsupported", 2)));
-    programs::freed(&second).unwrap();
-    assert!(held(&daemon).is_empty());
+    second.freed().unwrap();
+    assert!(held(&daemon).programs.is_empty());
     let told = daemon.client().unwrap().get("/status", "").unwrap();
     assert!(told.text().contains(REASON), "{}", told.text());
 

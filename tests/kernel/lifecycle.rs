@@ -1,28 +1,41 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
-use geophone_test_support::daemon::Options;
-use geophone_test_support::programs;
+use geophone_test_support::daemon::{Daemon, Options};
+use geophone_test_support::kernel_objects::KernelObjects;
+use geophone_test_support::memory_group::MemoryGroup;
+use geophone_test_support::scenario::tcp;
+use geophone_test_support::{privileges, wait};
 use rustix::process::Signal;
 
-use crate::{BINARY, turn};
+use crate::{BINARY, geophone, turn};
 
-/// Ends a daemon that has every module by `signal`; gives the time that took.
+/// More than a daemon has.
+const ROOM: u64 = 256 << 20;
+
+/// What a daemon has in the kernel that has every module.
+fn held(daemon: &Daemon) -> KernelObjects {
+    let held = KernelObjects::of_process(daemon.id()).unwrap();
+    for ids in [&held.programs, &held.maps, &held.links] {
+        assert!(!ids.is_empty(), "{held:?}:\n{}", daemon.log());
+    }
+    assert!(held.is_subset(&KernelObjects::loaded()));
+    held
+}
+
+/// Ends a daemon by `signal`; gives the time that took.
 fn end_by(signal: Signal) -> (bool, Duration) {
     let mut daemon = Options::new(BINARY).start().unwrap();
-    let held = programs::of_process(daemon.id()).unwrap();
-    assert!(
-        !held.is_empty(),
-        "the daemon holds no program:\n{}",
-        daemon.log()
-    );
-    assert!(held.is_subset(&programs::loaded()));
+    let held = held(&daemon);
     let (status, time) = daemon.stop(signal).unwrap();
-    programs::freed(&held).unwrap();
+    held.freed().unwrap();
     (status.success(), time)
 }
 
 #[test]
-fn an_interrupt_or_a_termination_ends_it_within_a_second_and_leaves_nothing_attached() {
+fn an_interrupt_or_a_termination_ends_it_within_a_second_and_leaves_nothing_behind() {
     let Some(_turn) = turn() else { return };
     for signal in [Signal::INT, Signal::TERM] {
         let (success, time) = end_by(signal);
@@ -31,10 +44,50 @@ fn an_interrupt_or_a_termination_ends_it_within_a_second_and_leaves_nothing_atta
     }
 }
 
+/// A panic ends the daemon as SIGABRT does.
 #[test]
-fn a_kill_leaves_nothing_attached() {
+fn a_kill_or_a_panic_leaves_nothing_behind() {
     let Some(_turn) = turn() else { return };
-    end_by(Signal::KILL);
+    for signal in [Signal::KILL, Signal::ABORT] {
+        end_by(signal);
+    }
+}
+
+#[test]
+fn the_end_for_lack_of_memory_leaves_nothing_behind() {
+    let Some(_turn) = turn() else { return };
+    let mut daemon = Options::new(BINARY).start().unwrap();
+    let held = held(&daemon);
+    let group = MemoryGroup::with_room_for(ROOM).unwrap();
+    group.take(daemon.id()).unwrap();
+    // The kernel shall choose it.
+    fs::write(format!("/proc/{}/oom_score_adj", daemon.id()), "1000").unwrap();
+    group.exhaust().unwrap();
+    let status = daemon.ended().unwrap();
+    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{status}");
+    held.freed().unwrap();
+}
+
+#[test]
+fn two_run_side_by_side_and_one_ends() {
+    let Some(_turn) = turn() else { return };
+    let mut first = geophone(&["tcp", "runqueue"]).start().unwrap();
+    let second = geophone(&["tcp", "runqueue"]).start().unwrap();
+    let (ours, others) = (held(&first), held(&second));
+    assert_eq!(ours.without(&others), ours, "what is shared ends with one");
+    let each = |daemon: &Daemon| {
+        for comparison in tcp::connections(&mut daemon.client().unwrap(), 100).unwrap() {
+            println!("{comparison}");
+            comparison.equal(1.0).unwrap();
+        }
+    };
+    each(&first);
+    each(&second);
+    let (status, _) = first.stop(Signal::TERM).unwrap();
+    assert!(status.success());
+    ours.freed().unwrap();
+    assert!(others.is_subset(&KernelObjects::loaded()));
+    each(&second);
 }
 
 #[test]
@@ -62,4 +115,64 @@ fn nothing_that_is_built_in_is_on_a_fall_back() {
     let page = daemon.client().unwrap().metrics().unwrap();
     let warnings = page.sum("geophone_log_messages_total", &[("level", "warn")]);
     assert!(warnings.unwrap() < 0.5, "{}", daemon.log());
+}
+
+/// Each thread has what its work takes. On kernels before 5.19 reading maps takes `CAP_BPF`.
+#[test]
+fn who_need_not_attach_any_more_may_no_longer() {
+    let Some(_turn) = turn() else { return };
+    let everything = "[statistics]\nwindow = \"1s\"\nperiod = \"10s\"\n\
+        [otlp.endpoints.default]\nendpoint = \"http://127.0.0.1:1\"\nlogs = true\n";
+    let daemon = Options::new(BINARY)
+        .configuration(everything)
+        .start()
+        .unwrap();
+    let threads = privileges::of_threads(daemon.id()).unwrap();
+    let names: BTreeSet<&str> = threads.iter().map(|thread| &*thread.name).collect();
+    let expected = [
+        "geophone",
+        "drivers",
+        "libraries",
+        "push",
+        "statistics",
+        "sweep",
+        "telemetry",
+    ];
+    assert!(names.is_superset(&expected.into()), "{names:?}");
+    for thread in &threads {
+        let kept: BTreeSet<String> = thread.permitted.iter().map(ToString::to_string).collect();
+        let expected: &[&str] = match &*thread.name {
+            "statistics" => &["CAP_SYS_ADMIN"],
+            "libraries" | "library-reader" => &[
+                "CAP_BPF",
+                "CAP_CHECKPOINT_RESTORE",
+                "CAP_DAC_READ_SEARCH",
+                "CAP_PERFMON",
+                "CAP_SYS_PTRACE",
+            ],
+            "drivers" => &[
+                "CAP_BPF",
+                "CAP_DAC_READ_SEARCH",
+                "CAP_PERFMON",
+                "CAP_SYS_RESOURCE",
+                // Where tracefs is not mounted.
+                "CAP_SYS_ADMIN",
+            ],
+            _ => &[],
+        };
+        let extra: Vec<&String> = kept
+            .iter()
+            .filter(|name| !expected.contains(&name.as_str()))
+            .collect();
+        assert!(extra.is_empty(), "{}: {extra:?}", thread.name);
+        assert!(!thread.may_gain, "{}", thread.name);
+    }
+    // What they have they use: the sweeps go on, and tell what the programs cost.
+    let mut client = daemon.client().unwrap();
+    wait::until("run-time statistics", Duration::from_secs(20), || {
+        let page = client.metrics()?;
+        let runs = page.sum("geophone_program_sampled_run_seconds_total", &[]);
+        Ok(runs.filter(|seconds| *seconds > 0.0))
+    })
+    .unwrap();
 }

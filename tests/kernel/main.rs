@@ -22,10 +22,12 @@ mod options;
 mod page;
 mod partition;
 mod refusals;
+mod restricted;
 mod runqueue;
 mod series;
 mod statistics;
 mod tcp;
+mod unprivileged;
 #[cfg(target_arch = "x86_64")]
 mod uprobe;
 mod user_module;

@@ -4,7 +4,7 @@ use geophone_test_support::scenario::runqueue::{groups, machine};
 
 use crate::{UNSEEN, geophone, turn};
 
-const TIME: Duration = Duration::from_secs(2);
+pub const TIME: Duration = Duration::from_secs(2);
 
 #[test]
 fn waits_switches_and_migrations_are_the_schedulers() {

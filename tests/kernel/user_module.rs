@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use geophone_test_support::bracket::Comparison;
 use geophone_test_support::daemon::Daemon;
+use geophone_test_support::kernel_objects::KernelObjects;
 use geophone_test_support::process::{Ended, run_to_end, unconfigured};
-use geophone_test_support::programs;
 use geophone_test_support::scenario::softirq::compare;
 use tempfile::TempDir;
 
@@ -103,7 +103,8 @@ fn a_program_of_which_nothing_is_exported_is_let_go() {
         log.contains("softirq_exit: of no use without softirq_entry"),
         "{log}"
     );
-    assert!(programs::of_process(daemon.id()).unwrap().is_empty());
+    let held = KernelObjects::of_process(daemon.id()).unwrap();
+    assert!(held.programs.is_empty());
 }
 
 #[test]

@@ -58,8 +58,9 @@ fn write_module(out: &mut String, manifest: &Manifest) {
         "\nKernel memory: {}.",
         manifest.memory.trim_end_matches('.')
     );
-    if !manifest.requires.is_empty() {
-        let _ = writeln!(out, "\nCapabilities: {}.", manifest.requires.join(", "));
+    let needs = manifest.needs();
+    if !needs.is_empty() {
+        let _ = writeln!(out, "\nCapabilities: {needs}.");
     }
     if !manifest.drivers.is_empty() {
         let drivers = manifest.drivers.join("`, `");

@@ -15,8 +15,9 @@ fn one(module: &Module) -> String {
     let manifest = &module.manifest;
     let mut out = format!("{}: {}\n", manifest.name, manifest.summary);
     let _ = writeln!(out, "  source: {}", module.source.describe());
-    if !manifest.requires.is_empty() {
-        let _ = writeln!(out, "  needs:  {}", manifest.requires.join(", "));
+    let needs = manifest.needs();
+    if !needs.is_empty() {
+        let _ = writeln!(out, "  needs:  {needs}");
     }
     if !manifest.drivers.is_empty() {
         let _ = writeln!(out, "  driver: {}", manifest.drivers.join(" or "));

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum BtfError {
     #[error(
-        "no kernel type information at {path}: the kernel was built without CONFIG_DEBUG_INFO_BTF; \
-         boot one that has it, or name a BTF file for this kernel with --btf"
+        "no kernel type information at {path}: sysfs is not mounted there, or the kernel was built \
+         without CONFIG_DEBUG_INFO_BTF; boot one that has it, or name a BTF file for this kernel \
+         with --btf"
     )]
     Absent { path: PathBuf },
     #[error("cannot read {path}: {source}")]

@@ -281,6 +281,21 @@ pub fn enable_run_time_statistics() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Whether the kernel lets the calling thread use maps that it has descriptors of. Some refuse
+/// everything to those without privileges before they look what is asked for.
+pub fn may_use_maps() -> bool {
+    let mut attr = ElementAttr {
+        map_fd: u32::MAX,
+        pad: 0,
+        key: 0,
+        value: 0,
+        flags: 0,
+    };
+    // SAFETY: without a map the kernel reads and writes nothing.
+    let refused = unsafe { bpf(MAP_LOOKUP_ELEM, &mut attr) };
+    refused.is_err_and(|error| error.raw_os_error() == Some(libc::EBADF))
+}
+
 /// # Safety
 ///
 /// `info` is plain data of which every bit pattern is valid.

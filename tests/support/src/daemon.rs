@@ -1,8 +1,9 @@
 //! The daemon under test, as a process of its own.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -55,8 +56,24 @@ impl Options {
     /// Started by a command that becomes what stands behind it, as `env` does.
     #[must_use]
     pub fn launched_by(mut self, command: impl IntoIterator<Item = OsString>) -> Self {
-        self.launcher = command.into_iter().collect();
+        self.launcher.extend(command);
         self
+    }
+
+    /// As an ordinary user with the two capabilities that tracing takes, as a service manager
+    /// would start it.
+    #[must_use]
+    pub fn as_ordinary_user(self) -> Self {
+        let sets = ["inh-caps", "ambient-caps", "bounding-set"];
+        let sets = sets.map(|set| format!("--{set}=-all,+bpf,+perfmon"));
+        let user = [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ];
+        let user = user.into_iter().map(OsString::from);
+        self.launched_by(user.chain(sets.map(OsString::from)))
     }
 
     /// Only these modules.
@@ -86,6 +103,8 @@ impl Options {
     pub fn start(self) -> Result<Daemon> {
         let address = self.address.map_or_else(free_address, Ok)?;
         let directory = tempfile::tempdir()?;
+        // The daemon may be somebody else.
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
         let file = directory.path().join("geophone.toml");
         fs::write(&file, &self.configuration)?;
         let log = File::create(log_file(&directory))?;
@@ -142,9 +161,13 @@ impl Daemon {
     pub fn stop(&mut self, signal: Signal) -> Result<(ExitStatus, Duration)> {
         let begin = Instant::now();
         kill_process(Pid::from_child(&self.child), signal)?;
+        Ok((self.ended()?, begin.elapsed()))
+    }
+
+    /// Waits until it has ended, whatever ends it.
+    pub fn ended(&mut self) -> Result<ExitStatus> {
         let child = &mut self.child;
-        let status = wait::until("the daemon to end", STOP_LIMIT, || Ok(child.try_wait()?))?;
-        Ok((status, begin.elapsed()))
+        wait::until("the daemon to end", STOP_LIMIT, || Ok(child.try_wait()?))
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Prometheus text format 0.0.4, read back.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 
 /// The samples of one scrape.
@@ -33,6 +35,15 @@ impl Exposition {
 
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()
+    }
+
+    /// The state of each module of a daemon.
+    pub fn module_states(&self) -> BTreeMap<&str, &str> {
+        let states = self.select("geophone_module_state", &[]);
+        states
+            .filter(|sample| sample.value > 0.0)
+            .filter_map(|sample| Some((sample.label("module")?, sample.label("state")?)))
+            .collect()
     }
 
     /// The samples called `name` that carry all of `labels`.

@@ -1,6 +1,10 @@
-//! Whether this process may load eBPF programs.
+//! What this process may, and what the threads of others may.
 
-use caps::{CapSet, Capability};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use caps::{CapSet, Capability, CapsHashSet};
 
 use crate::requirement::Requirement;
 
@@ -25,4 +29,38 @@ pub fn present() -> bool {
     }
     Requirement::Bpf.skip(&format!("this test needs {missing:?}: run it as root"));
     false
+}
+
+/// A thread of some process.
+#[derive(Debug)]
+pub struct Thread {
+    pub name: String,
+    /// What it has, or may take at any time.
+    pub permitted: CapsHashSet,
+    /// Whether a program that it executes may gain privileges.
+    pub may_gain: bool,
+}
+
+/// The threads of a process and their capabilities (`/proc/PID/task/TID/status`).
+pub fn of_threads(pid: u32) -> Result<Vec<Thread>> {
+    let tasks = format!("/proc/{pid}/task");
+    let entries = fs::read_dir(&tasks).with_context(|| tasks.clone())?;
+    entries.map(|entry| thread(&entry?.path())).collect()
+}
+
+fn thread(directory: &Path) -> Result<Thread> {
+    let path = directory.join("status");
+    let status = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let value = |name: &str| {
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let found = lines.find_map(|(key, value)| (key == name).then(|| value.trim()));
+        found.with_context(|| format!("{}: no {name}", path.display()))
+    };
+    let permitted = u64::from_str_radix(value("CapPrm")?, 16)?;
+    let held = |capability: &Capability| permitted & capability.bitmask() != 0;
+    Ok(Thread {
+        name: value("Name")?.to_owned(),
+        permitted: caps::all().into_iter().filter(held).collect(),
+        may_gain: value("NoNewPrivs")? != "1",
+    })
 }

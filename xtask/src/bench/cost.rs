@@ -9,12 +9,13 @@ use aya::Btf;
 use aya::programs::loaded_programs;
 use aya::sys::{Stats, enable_stats};
 use geophone_test_support::daemon::Options;
+use geophone_test_support::kernel_objects::KernelObjects;
 use geophone_test_support::load::disk::write_and_read;
 use geophone_test_support::load::schedule::Competition;
 use geophone_test_support::load::tcp::{Sink, send};
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::network::Pair;
-use geophone_test_support::{maps, programs, scenario};
+use geophone_test_support::{maps, scenario};
 
 use super::empty::Empty;
 use super::row::{Row, Unit};
@@ -169,7 +170,7 @@ fn round(case: &Case, binary: &Path, empty: &Path, btf: &Btf) -> Result<Round> {
     for (map, value) in case.words {
         maps::set_word(daemon.id(), map, *value)?;
     }
-    let ours = programs::of_process(daemon.id())?;
+    let ours = KernelObjects::of_process(daemon.id())?.programs;
     let _statistics = enable_stats(Stats::RunTime)?;
 
     let before = costs();

@@ -1,15 +1,16 @@
 //! What must hold on every kernel.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use caps::Capability;
 use geophone_test_support::bracket::Comparison;
 use geophone_test_support::client::Client;
 use geophone_test_support::cuda::Driver;
 use geophone_test_support::daemon::{Daemon, Options};
+use geophone_test_support::kernel_objects::KernelObjects;
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::mount::FileSystem;
 use geophone_test_support::multipath::Multipath;
@@ -18,7 +19,8 @@ use geophone_test_support::nvidia_test::{NvidiaTest, Variant};
 use geophone_test_support::sched_test::SchedTest;
 use geophone_test_support::scsi_debug::ScsiDebug;
 use geophone_test_support::vgem::Vgem;
-use geophone_test_support::{kernel_module, programs, scenario};
+use geophone_test_support::{kernel_module, privileges, scenario};
+use rustix::mount::{MountFlags, mount};
 use rustix::process::Signal;
 
 use crate::guest::drivers;
@@ -75,7 +77,7 @@ pub fn run() -> Result<()> {
         println!("{check}");
     };
     report("loads", loads());
-    let before = programs::loaded();
+    let before = KernelObjects::loaded();
     match Options::new(DAEMON)
         .address(ADDRESS)
         .configuration(CONFIGURATION)
@@ -95,8 +97,11 @@ pub fn run() -> Result<()> {
             println!("--- the daemon's log\n{}---", daemon.log());
         }
     }
+    report("ordinary-user", ordinary_user());
     // Last: times of the scenarios are measured on a kernel that nobody has traced before.
     report("drivers", left_behind().and_then(|()| drivers::check()));
+    // Nothing undoes it.
+    report("confidentiality", confidentiality());
     if failed > 0 {
         bail!("{failed} checks failed");
     }
@@ -121,22 +126,73 @@ fn loads() -> Result<String> {
 
 fn modules(daemon: &Daemon) -> Result<String> {
     let page = daemon.client()?.metrics()?;
+    let states = page.module_states();
     for module in MODULES {
-        let states = page.select("geophone_module_state", &[]);
-        let states = states.filter(|sample| sample.label("module") == Some(module));
-        let state = states
-            .filter(|sample| sample.value > 0.0)
-            .find_map(|sample| sample.label("state"));
-        ensure!(
-            state == Some("active"),
-            "{module} is {}",
-            state.unwrap_or("not there")
-        );
+        let state = states.get(module);
+        ensure!(state == Some(&"active"), "{module} is {state:?}");
     }
     let log = daemon.log();
     let fall_back = log.lines().find(|line| line.contains("on a fall-back"));
     ensure!(fall_back.is_none(), "{}", fall_back.unwrap_or_default());
     Ok(format!("{} active", MODULES.join(", ")))
+}
+
+/// Somebody with the two capabilities that tracing takes measures the same. Records of
+/// tracepoints are closed to others than root.
+fn ordinary_user() -> Result<String> {
+    let daemon = Options::new(DAEMON)
+        .address(ADDRESS)
+        .as_ordinary_user()
+        .start()?;
+    let mut client = daemon.client()?;
+    let page = client.metrics()?;
+    let states = page.module_states();
+    let expected = [
+        ("runqueue", "active"),
+        ("block_io", "active"),
+        ("tcp", "active"),
+        ("dma_fence", "degraded"),
+    ];
+    for (module, expected) in expected {
+        let state = states.get(module);
+        ensure!(
+            state == Some(&expected),
+            "{module} is {state:?}:\n{}",
+            daemon.log()
+        );
+    }
+    let threads = privileges::of_threads(daemon.id())?;
+    let sweeps = threads.iter().find(|thread| thread.name == "sweep");
+    let sweeps = sweeps.context("no thread sweeps")?;
+    ensure!(
+        sweeps.permitted.is_empty() || sweeps.permitted == [Capability::CAP_BPF].into(),
+        "{sweeps:?}"
+    );
+    let connections = tcp_connections(&mut client)?;
+    let waits = runqueue(&mut client)?;
+    let requests = block_io(&mut client)?;
+    Ok(format!(
+        "sweeps with {:?}; {connections}; {waits}; {requests}",
+        sweeps.permitted
+    ))
+}
+
+/// Where the kernel keeps its memory from everybody, whatever is measured is said, and why the
+/// rest is not.
+fn confidentiality() -> Result<String> {
+    const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
+    let security = Path::new("/sys/kernel/security");
+    if !Path::new(LOCKDOWN).exists() {
+        let flags = MountFlags::empty();
+        mount("securityfs", security, "securityfs", flags, None).context("securityfs")?;
+    }
+    std::fs::write(LOCKDOWN, "confidentiality").context(LOCKDOWN)?;
+    let daemon = Options::new(DAEMON).address(ADDRESS).start()?;
+    let page = daemon.client()?.metrics()?;
+    let states = page.module_states();
+    let states = MODULES.map(|module| format!("{module} {}", states[module]));
+    println!("--- the log under lockdown\n{}---", daemon.log());
+    Ok(states.join(", "))
 }
 
 fn runqueue(client: &mut Client) -> Result<String> {
@@ -301,21 +357,26 @@ fn is_named(text: &[u8]) -> Result<bool> {
     Ok(btf.windows(text.len()).any(|bytes| bytes == text))
 }
 
-/// The daemon ends in time and the kernel holds the programs that it held before.
-fn stop(daemon: &mut Daemon, before: &BTreeSet<u32>) -> Result<String> {
-    let during: BTreeSet<u32> = programs::loaded().difference(before).copied().collect();
-    ensure!(!during.is_empty(), "the daemon has no program loaded");
+/// The daemon ends in time and the kernel holds what it held before.
+fn stop(daemon: &mut Daemon, before: &KernelObjects) -> Result<String> {
+    let during = KernelObjects::loaded().without(before);
+    ensure!(
+        !during.programs.is_empty(),
+        "the daemon has no program loaded"
+    );
     let (status, time) = daemon.stop(Signal::TERM)?;
     ensure!(status.success(), "the daemon ended with {status}");
     // Without links to many functions the kernel detaches one after the other.
     let is_fast = is_named(b"\0BPF_TRACE_UPROBE_MULTI\0")?;
     let limit = Duration::from_secs(if is_fast { 1 } else { 10 });
     ensure!(time < limit, "the daemon took {:.1} s", time.as_secs_f64());
-    programs::freed(&during)?;
+    during.freed()?;
     Ok(format!(
-        "after {} ms, {} programs freed",
+        "after {} ms, {} programs, {} maps and {} links freed",
         time.as_millis(),
-        during.len()
+        during.programs.len(),
+        during.maps.len(),
+        during.links.len()
     ))
 }
 

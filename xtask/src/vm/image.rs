@@ -25,7 +25,7 @@ pub const DRIVERS: &str = "/drivers";
 pub const CUDA: &str = "/cuda";
 
 /// Programs of this machine that the loads call.
-const TOOLS: [&str; 4] = ["ip", "tc", "nft", "dmsetup"];
+const TOOLS: [&str; 5] = ["ip", "tc", "nft", "dmsetup", "setpriv"];
 const PATH: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// What the guest finds besides the daemon.
@@ -52,8 +52,9 @@ pub fn pack(daemon: &Path, contents: &Contents<'_>, scratch: &Path) -> Result<Ve
     for tool in TOOLS {
         let file = PATH.iter().map(|directory| Path::new(directory).join(tool));
         let file = file.into_iter().find(|file| file.exists());
-        let file =
-            file.with_context(|| format!("{tool}: install iproute2, nftables and dmsetup"))?;
+        let file = file.with_context(|| {
+            format!("{tool}: install iproute2, nftables, dmsetup and util-linux")
+        })?;
         archive.file(&format!("/usr/bin/{tool}"), &fs::read(&file)?);
         libraries.extend(shared_libraries(&file));
     }
