@@ -3,6 +3,7 @@
 //! apt works on a sources list, package lists and a cache of its own. The mirror and the
 //! keys are those that the machine's apt uses for Debian itself.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +23,15 @@ pub struct Suite {
 impl Suite {
     /// Reads the package lists of suite `name`, keeping them below `directory`.
     pub fn open(name: &str, directory: &Path) -> Result<Self> {
+        Self::read(name, directory, &["deb"])
+    }
+
+    /// As [`Self::open`], with the lists of source packages, which are as long again.
+    pub fn open_with_sources(name: &str, directory: &Path) -> Result<Self> {
+        Self::read(name, directory, &["deb", "deb-src"])
+    }
+
+    fn read(name: &str, directory: &Path, kinds: &[&str]) -> Result<Self> {
         let suite = Self {
             name: name.to_owned(),
             directory: directory.to_owned(),
@@ -29,17 +39,20 @@ impl Suite {
         for needed in ["lists/partial", "cache/archives/partial", "packages"] {
             fs::create_dir_all(directory.join(needed))?;
         }
-        let source = format!("deb [signed-by={KEYRING}] {} {name} main\n", mirror()?);
-        fs::write(directory.join("sources.list"), source)?;
+        let mirror = mirror()?;
+        let sources = kinds.iter();
+        let sources =
+            sources.map(|kind| format!("{kind} [signed-by={KEYRING}] {mirror} {name} main\n"));
+        fs::write(directory.join("sources.list"), sources.collect::<String>())?;
         fs::write(directory.join("installed"), "")?;
         retry(|| output(suite.tool("apt-get").args(["update", "--quiet"])).map(drop))
             .with_context(|| format!("reading the package lists of {name}"))?;
         Ok(suite)
     }
 
-    /// Names that `package` depends on.
-    pub fn dependencies(&self, package: &str) -> Result<Vec<String>> {
-        let said = text(self.tool("apt-cache").args(["depends", package]))?;
+    /// Names that `packages` depend on.
+    pub fn dependencies(&self, packages: &[impl AsRef<OsStr>]) -> Result<Vec<String>> {
+        let said = text(self.tool("apt-cache").arg("depends").args(packages))?;
         let names = said.lines().filter_map(|line| {
             let (kind, name) = line.trim_start_matches([' ', '|']).split_once(": ")?;
             (kind == "Depends").then(|| name.to_owned())
@@ -64,13 +77,16 @@ impl Suite {
     /// Downloads `packages` and unpacks them into `destination`.
     pub fn unpack(&self, packages: &[String], destination: &Path) -> Result<()> {
         let directory = self.directory.join("packages");
+        // What an interrupted download left would be unpacked, too.
+        fs::remove_dir_all(&directory)?;
+        fs::create_dir(&directory)?;
         let mut download = self.tool("apt-get");
         download
             .current_dir(&directory)
             .args(["download", "--quiet"])
             .args(packages);
         retry(|| output(&mut download).map(drop))
-            .with_context(|| format!("downloading {} of {}", packages.join(", "), self.name))?;
+            .with_context(|| format!("downloading packages of {}", self.name))?;
         for entry in fs::read_dir(&directory)? {
             let file = entry?.path();
             output(
@@ -82,6 +98,25 @@ impl Suite {
             fs::remove_file(file)?;
         }
         Ok(())
+    }
+
+    /// Downloads what the source package `name` was released as, before Debian changed it, into
+    /// the new `directory`, and gives the file.
+    pub fn release(&self, name: &str, directory: &Path) -> Result<PathBuf> {
+        fs::create_dir(directory)?;
+        let mut download = self.tool("apt-get");
+        download.current_dir(directory).args([
+            "source",
+            "--quiet",
+            "--download-only",
+            "--tar-only",
+            name,
+        ]);
+        retry(|| output(&mut download).map(drop))
+            .with_context(|| format!("downloading the source of {name} of {}", self.name))?;
+        let mut files = fs::read_dir(directory)?;
+        let file = files.next().context("apt-get downloaded nothing")?;
+        Ok(file?.path())
     }
 
     fn tool(&self, name: &str) -> Command {

@@ -11,12 +11,13 @@ pub fn output(command: &mut Command) -> Result<Vec<u8>> {
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("{name} cannot be started: is it installed?"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    // Some, such as patch, say what failed where others put their result.
+    let said = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
     ensure!(
         output.status.success(),
         "{command:?}: {}\n{}",
         output.status,
-        said.trim()
+        said.concat().trim()
     );
     Ok(output.stdout)
 }

@@ -91,7 +91,7 @@ impl BuildRoot {
 
 /// The headers, what they need, and the tools.
 fn packages(suite: &Suite) -> Result<Vec<String>> {
-    let meta = suite.dependencies(HEADERS)?;
+    let meta = suite.dependencies(&[HEADERS])?;
     let headers = meta.iter().find(|name| name.starts_with("linux-headers-"));
     let headers = headers.with_context(|| format!("{HEADERS} stands for no headers"))?;
     // They ask for the kernel itself too, and for what makes it boot.
@@ -99,7 +99,10 @@ fn packages(suite: &Suite) -> Result<Vec<String>> {
         let unneeded = ["linux-image-", "linux-base"];
         !unneeded.iter().any(|prefix| name.starts_with(prefix))
     };
-    let needed = suite.dependencies(headers)?.into_iter().filter(is_needed);
+    let needed = suite
+        .dependencies(&[headers])?
+        .into_iter()
+        .filter(is_needed);
     let needed: Vec<String> = needed.chain(TOOLS.map(str::to_owned)).collect();
     let mut all = suite.closure(&needed)?;
     all.push(headers.clone());

@@ -131,7 +131,7 @@ fn packages(suite: &Suite) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut pending = vec!["linux-image-amd64".to_owned()];
     while let Some(package) = pending.pop() {
-        for dependency in suite.dependencies(&package)? {
+        for dependency in suite.dependencies(&[package])? {
             let of_kernel = dependency.starts_with("linux-") && dependency.ends_with("-amd64");
             if of_kernel && !found.contains(&dependency) {
                 found.push(dependency.clone());
