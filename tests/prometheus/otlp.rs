@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,20 +14,10 @@ use geophone_test_support::{tool, wait};
 use crate::instance::Prometheus;
 use crate::pushing::{Pushing, TAKEN, config, endpoint};
 
-const RECEIVER: &str = "--web.enable-otlp-receiver";
-
-/// Prometheus with its receiver on; none with a notice where it has none, as Debian's, which is
-/// built without.
+/// Prometheus with its receiver on; none with a notice where there is none.
 fn receiver() -> Option<Prometheus> {
-    let program = tool::prometheus()?;
-    let help = Command::new(&program).arg("--help").output().unwrap();
-    let help = [help.stdout, help.stderr].concat();
-    if !String::from_utf8_lossy(&help).contains("web.enable-otlp-receiver") {
-        let program = program.display();
-        eprintln!("SKIPPED: {program} has no {RECEIVER}");
-        return None;
-    }
-    let flags = [RECEIVER, "--enable-feature=native-histograms"];
+    let program = tool::prometheus_otlp()?;
+    let flags = [tool::OTLP_RECEIVER, "--enable-feature=native-histograms"];
     let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
     Some(Prometheus::start(&program, &flags, nobody, &[]))
 }

@@ -14,7 +14,7 @@ pub enum Requirement {
     Bpf,
     /// Prometheus and promtool.
     Prometheus,
-    /// A Python with OpenTelemetry's messages.
+    /// A Python with OpenTelemetry's messages, and a Prometheus that receives them.
     Otlp,
 }
 
@@ -36,7 +36,12 @@ impl Requirement {
         let variable = self.variable();
         let required = env::var_os(variable).is_some_and(|value| value == "1");
         assert!(!required, "{reason} ({variable}=1 forbids skipping)");
-        // Past the test harness, which would swallow it.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
+        skipped(reason);
     }
+}
+
+/// Says loudly that a test is skipped, whatever is required.
+pub(crate) fn skipped(reason: &str) {
+    // Past the test harness, which would swallow it.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
 }
