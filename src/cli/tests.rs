@@ -279,7 +279,7 @@ fn modules_are_described_in_every_format() {
     let text = render::modules_text(all());
     for line in [
         "disk: Latency of disk requests, by device",
-        "  needs:  CAP_BPF, CAP_PERFMON",
+        "  needs:  CAP_BPF, CAP_PERFMON; CAP_DAC_READ_SEARCH where tracefs is closed to it",
         "    split = true\n        Tell time in queue from time in the device",
         "    device_exclude = '^(ram|loop)\\d+$'",
         "    geophone_disk_queue_seconds (histogram, seconds, experimental)",

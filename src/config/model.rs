@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::{Filter, ListenAddress, Otlp};
+use crate::module::Attach;
 
 /// Everything the daemon is told, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +89,8 @@ pub struct ModuleConfig {
     pub schema: u32,
     /// Bound on the series of each metric.
     pub max_series: usize,
+    /// A kind of hook that is the last resort.
+    pub avoid: Option<Attach>,
     /// Every option of the manifest, by name.
     pub options: BTreeMap<String, OptionValue>,
     /// By discovered label, every one of the manifest's.

@@ -6,7 +6,7 @@ use super::load::Merged;
 use super::model::{Enabled, ModuleConfig, OptionValue};
 use super::schema;
 use crate::document::{Origin, Problems};
-use crate::module::{Catalogue, Manifest, OptionKind};
+use crate::module::{Attach, Catalogue, Manifest, OptionKind};
 
 /// The settings of every module of the catalogue.
 pub(super) fn read(
@@ -63,9 +63,17 @@ fn one(merged: &Merged, manifest: &Manifest, problems: &Problems) -> ModuleConfi
         enabled,
         schema: merged.get(&path("schema")).unwrap_or(3),
         max_series: merged.get(&path("max_series")).unwrap_or(usize::MAX),
+        avoid: avoid(merged),
         options: options.collect(),
         filters: filters.collect(),
     }
+}
+
+/// None for `none`.
+fn avoid(merged: &Merged) -> Option<Attach> {
+    let name = merged.get::<String>("hooks.avoid")?;
+    let known = Attach::ALL.into_iter().find(|(known, _)| *known == name);
+    known.map(|(_, kind)| kind)
 }
 
 /// What a user sets replaces the default of the other side, too: who includes some devices

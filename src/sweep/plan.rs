@@ -1,6 +1,8 @@
 use crate::config::ModuleConfig;
 use crate::kernel::{Plan, ProgramPlan};
-use crate::module::{Key, KeySource, Manifest, Map, MapKind, Metric, SCHEMA};
+use crate::module::{
+    Alternative, Attach, Key, KeySource, Manifest, Map, MapKind, Metric, Program, SCHEMA,
+};
 use crate::snapshot::Kind;
 
 /// What to load of a module under these settings, on a machine with so many possible CPUs.
@@ -28,11 +30,23 @@ pub(super) fn plan(manifest: &Manifest, settings: &ModuleConfig, cpus: usize) ->
             .map(|program| ProgramPlan {
                 name: program.name.clone(),
                 optional: program.optional,
-                alternatives: program.alternatives.clone(),
+                alternatives: alternatives(program, settings.avoid),
             })
             .collect(),
         force_alternative: None,
         without_cookies: false,
+    }
+}
+
+/// The ways to have a program, without those by a hook to avoid unless there is no other.
+fn alternatives(program: &Program, avoid: Option<Attach>) -> Vec<Alternative> {
+    let all = &program.alternatives;
+    let others = all.iter().filter(|it| Some(it.attach) != avoid);
+    let others: Vec<Alternative> = others.cloned().collect();
+    if others.is_empty() {
+        all.clone()
+    } else {
+        others
     }
 }
 
@@ -200,6 +214,22 @@ mod tests {
         let entries = |map| plan.map_entries.iter().find(|(name, _)| *name == map);
         assert_eq!(entries("BLOCK_IO").unwrap().1, 65 * 5);
         assert_eq!(entries("BLOCK_IO_PARTITION").unwrap().1, 129 * 5);
+    }
+
+    #[test]
+    fn a_hook_to_avoid_is_taken_only_where_there_is_no_other() {
+        let hooks = |module, avoid| {
+            let (manifest, settings) = of(module, |settings| settings.avoid = avoid);
+            let programs = plan(&manifest, &settings, 8).programs.into_iter();
+            let kinds = programs.map(|program| program.alternatives[0].attach.as_str());
+            kinds.collect::<Vec<_>>()
+        };
+        assert_eq!(hooks("block_io", None), ["tp_btf"; 3]);
+        assert_eq!(hooks("block_io", Some(Attach::TpBtf)), ["raw_tp"; 3]);
+        assert_eq!(hooks("block_io", Some(Attach::Kprobe)), ["tp_btf"; 3]);
+        // Its names are nowhere else.
+        let fences = hooks("dma_fence", Some(Attach::Tracepoint));
+        assert_eq!(fences.iter().filter(|it| **it == "tracepoint").count(), 1);
     }
 
     #[test]

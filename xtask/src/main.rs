@@ -6,6 +6,7 @@ mod build_ebpf;
 mod command;
 mod docs;
 mod fetch;
+mod grid;
 mod guest;
 mod release;
 mod venv;

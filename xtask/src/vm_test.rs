@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum;
 
-use crate::guest::report::{Check, Outcome, parse};
+use crate::grid::{self, Attachment};
+use crate::guest::report::{ATTACHMENTS, Check, Outcome, parse};
 use crate::release;
 use crate::vm::drivers;
 use crate::vm::image::{Contents, pack};
@@ -37,6 +38,9 @@ pub struct Arguments {
     /// Seconds after which a machine is switched off
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     timeout: u64,
+    /// Write what attaches where into docs/kernels.md, instead of comparing; with all kernels only
+    #[arg(long)]
+    write: bool,
 }
 
 struct Boot {
@@ -80,7 +84,20 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let mut boots = boots.into_inner().unwrap_or_else(PoisonError::into_inner);
     boots.sort_by_key(|boot| kernels.iter().position(|kernel| *kernel == boot.kernel));
     print_table(&boots);
-    judge(root, &boots)
+    judge(root, &boots)?;
+    // The grid is of all.
+    if kernels.len() < Kernel::value_variants().len() {
+        return Ok(());
+    }
+    let found: Vec<_> = boots.iter().map(attachments).collect::<Result<_>>()?;
+    grid::publish(root, &found, arguments.write)
+}
+
+fn attachments(boot: &Boot) -> Result<(&'static str, Vec<Attachment>)> {
+    let mut checks = boot.result.iter().flatten();
+    let check = checks.find(|check| check.name == ATTACHMENTS);
+    let check = check.context("the guest did not tell where the programs attach")?;
+    Ok((boot.kernel.suite(), serde_json::from_str(&check.detail)?))
 }
 
 fn boot(root: &Path, kernel: Kernel, binary: &Path, limit: Duration) -> Result<Vec<Check>> {
@@ -126,6 +143,10 @@ fn print_table(boots: &[Boot]) {
                     detail,
                 } in checks
                 {
+                    let detail = match name.as_str() {
+                        ATTACHMENTS => "see docs/kernels.md",
+                        _ => detail,
+                    };
                     println!(
                         "{:<10} {name:<24} {outcome:<5} {detail}",
                         boot.kernel.suite()

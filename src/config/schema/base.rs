@@ -49,6 +49,16 @@ fn top() -> Vec<Key> {
         )
         .details(&["A module is a pair NAME.toml (manifest) and NAME.o (eBPF object)."])
         .flag("module-dir", "DIR"),
+        Key::new(
+            "hooks.avoid",
+            Form::Choice(&["none", "tp_btf", "raw_tp", "tracepoint", "fentry", "kprobe"]),
+            text("none"),
+            "A kind of hook to attach programs to only where there is no other way",
+        )
+        .details(&[
+            "For a kernel on which that kind does harm. What is attached to instead may cost more:",
+            "see geophone doctor.",
+        ]),
     ]
 }
 

@@ -23,8 +23,8 @@ use geophone_test_support::{kernel_module, privileges, scenario};
 use rustix::mount::{MountFlags, mount};
 use rustix::process::Signal;
 
-use crate::guest::drivers;
-use crate::guest::report::{Check, Outcome};
+use crate::guest::report::{ATTACHMENTS, Check, Outcome};
+use crate::guest::{attachments, drivers};
 use crate::vm::image::{CUDA, DAEMON, DRIVERS};
 
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10435);
@@ -97,6 +97,9 @@ pub fn run() -> Result<()> {
             println!("--- the daemon's log\n{}---", daemon.log());
         }
     }
+    let attachments = attachments::read().and_then(|all| Ok(serde_json::to_string(&all)?));
+    report(ATTACHMENTS, attachments);
+    report("fall-backs", fall_backs());
     report("ordinary-user", ordinary_user());
     // Last: times of the scenarios are measured on a kernel that nobody has traced before.
     report("drivers", left_behind().and_then(|()| drivers::check()));
@@ -175,6 +178,35 @@ fn ordinary_user() -> Result<String> {
         "sweeps with {:?}; {connections}; {waits}; {requests}",
         sweeps.permitted
     ))
+}
+
+/// The programs that are taken where there are no BTF tracepoints measure the same.
+fn fall_backs() -> Result<String> {
+    let daemon = Options::new(DAEMON)
+        .address(ADDRESS)
+        .configuration("hooks.avoid = \"tp_btf\"\n")
+        .start()?;
+    let mut client = daemon.client()?;
+    let page = client.metrics()?;
+    let attached = page.select("geophone_program_attached", &[]);
+    let attached = attached.filter(|sample| sample.value > 0.0);
+    let hooks: Vec<&str> = attached.filter_map(|it| it.label("hook")).collect();
+    let typed = hooks.iter().find(|hook| hook.starts_with("tp_btf"));
+    ensure!(typed.is_none(), "{hooks:?}");
+    for module in MODULES {
+        let state = page.module_states()[module].to_owned();
+        ensure!(state == "active", "{module} is {state}:\n{}", daemon.log());
+    }
+    let scenarios: [Scenario; 5] = [
+        runqueue,
+        block_io,
+        tcp_connections,
+        tcp_retransmissions,
+        dma_fence_waits,
+    ];
+    let details = scenarios.into_iter().map(|it| it(&mut client));
+    let details: Vec<String> = details.collect::<Result<_>>()?;
+    Ok(details.join("; "))
 }
 
 /// Where the kernel keeps its memory from everybody, whatever is measured is said, and why the

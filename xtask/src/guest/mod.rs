@@ -1,5 +1,6 @@
 //! The inside of a machine of `vm-test`: its first process, and its tests.
 
+mod attachments;
 mod boot;
 mod checks;
 mod drivers;

@@ -6,6 +6,9 @@ use anyhow::Result;
 
 const MARK: &str = "GEOPHONE-SMOKE";
 
+/// The check whose detail is where the programs attach, in JSON.
+pub const ATTACHMENTS: &str = "attachments";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub name: String,
