@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod abuse;
 mod block_io;
 mod cgroup;
 mod collect;
