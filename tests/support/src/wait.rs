@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 
 /// How often a condition is asked again.
 const PACE: Duration = Duration::from_millis(5);
@@ -14,15 +14,22 @@ const PACE: Duration = Duration::from_millis(5);
 pub fn until<T>(
     what: &str,
     limit: Duration,
-    mut condition: impl FnMut() -> Result<Option<T>>,
+    condition: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
+    let vain = || format!("waited {} s in vain for {what}", limit.as_secs());
+    at_most(limit, condition)?.with_context(vain)
+}
+
+/// As [`until`], for what can be done without: `None` once `limit` has passed.
+pub fn at_most<T>(
+    limit: Duration,
+    mut condition: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
     let start = Instant::now();
     loop {
-        if let Some(value) = condition()? {
+        let value = condition()?;
+        if value.is_some() || start.elapsed() > limit {
             return Ok(value);
-        }
-        if start.elapsed() > limit {
-            bail!("waited {} s in vain for {what}", limit.as_secs());
         }
         thread::sleep(PACE);
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use geophone_test_support::control_group::Group;
+use geophone_test_support::cpus::online;
 use geophone_test_support::load::busy::Busy;
 use geophone_test_support::load::disk::write_and_read;
 use geophone_test_support::load::schedule::Competition;
@@ -15,7 +16,7 @@ use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::mount::FileSystem;
 use geophone_test_support::network::Pair;
 use geophone_test_support::oracle::disk::Disk;
-use geophone_test_support::oracle::schedule::Task;
+use geophone_test_support::oracle::schedule::{Task, runnable};
 use geophone_test_support::oracle::tcp::Tcp;
 use geophone_test_support::privileges;
 
@@ -64,6 +65,8 @@ fn while_busy_no_cpu_is_idle() {
     let load = Competition::new(1, 1).unwrap();
     load.run(Duration::from_millis(300));
     assert_eq!(idle(), before);
+    // This thread is runnable, too.
+    assert!(runnable().unwrap() > online().unwrap().len() as u64);
 }
 
 /// Time that all CPUs were idle, in ticks (the fourth and fifth number in `/proc/stat`).

@@ -76,6 +76,11 @@ pub fn switches() -> Result<u64> {
     value(&fs::read_to_string("/proc/stat")?, "ctxt")
 }
 
+/// Tasks that have a CPU or wait for one; who asks is one of them.
+pub fn runnable() -> Result<u64> {
+    value(&fs::read_to_string("/proc/stat")?, "procs_running")
+}
+
 impl Add for Task {
     type Output = Self;
 

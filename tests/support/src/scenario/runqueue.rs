@@ -4,8 +4,13 @@
 //! tasks are asked only for what concerns them alone, as long as they live; all else is held
 //! against counters that outlive tasks.
 //!
-//! One of them counts every context switch, those from and to the idle task included. But no
-//! CPU is idle here: each switch is away from a task and ends the wait of another.
+//! One of them counts every context switch, those from and to the idle task included. So
+//! events are counted while no CPU is idle: then each switch is away from a task and ends the
+//! wait of another.
+//!
+//! Sums of seconds are read when nothing waits: the kernel adds what a task has waited as soon
+//! as it moves the task to another queue (`sched_info_dequeue()`), ours when the task gets a
+//! CPU. Beside busy CPUs a task of low priority is between the two for seconds.
 
 use std::time::Duration;
 
@@ -17,7 +22,7 @@ use crate::control_group::Group;
 use crate::exposition::Exposition;
 use crate::load::busy::Busy;
 use crate::load::schedule::Competition;
-use crate::oracle::schedule::{Delay, Task, switches};
+use crate::oracle::schedule::{Delay, Task, runnable, switches};
 use crate::oracle::tracepoint::Tracepoint;
 use crate::wait;
 
@@ -31,10 +36,14 @@ const GROUP_WAIT_SUM: &str = "geophone_runqueue_cgroup_wait_seconds_sum";
 const VOLUNTARY: &[(&str, &str)] = &[("kind", "voluntary")];
 const INVOLUNTARY: &[(&str, &str)] = &[("kind", "involuntary")];
 
-/// How far sums of waits may be apart: that of the kernel has the part of a wait that a task
-/// spent on a queue it was moved from, ours has it when the task gets a CPU. Without that part
-/// ours would be several times as far off, under a load that is moved as it waits.
+/// How far sums of waits may be apart: waits that pass no tracepoint on some hosts, and those in
+/// course where there is no rest. Without the parts that tasks waited on queues they were moved
+/// from ours would be several times as far off, under a load that is moved as it waits.
 const SHARE: f64 = 0.01;
+
+/// How long to look for a moment when nothing waits. Where others run all the time none can be
+/// told; but what waits then, waits for them alone, and not as long as beside the load.
+const REST: Duration = Duration::from_secs(2);
 
 /// Bound on the wait for the series of a new group.
 const DISCOVERY_LIMIT: Duration = Duration::from_secs(20);
@@ -50,10 +59,18 @@ struct Kernel {
 }
 
 /// Two readings, and the load at work between them.
-struct Run {
+struct Span {
     from: Reading<Kernel>,
     to: Reading<Kernel>,
     unseen: f64,
+}
+
+/// One load, read twice.
+struct Run {
+    /// For counts of events: no CPU is idle from the first reading to the last.
+    busy: Span,
+    /// For sums of seconds: begins earlier and ends later, both when nothing waits.
+    still: Span,
 }
 
 /// The metrics of the whole machine. Of all events the share `unseen` may be missing: see
@@ -61,27 +78,27 @@ struct Run {
 pub fn machine(client: &mut Client, time: Duration, unseen: f64) -> Result<Vec<Comparison>> {
     let (spinners, pairs) = size()?;
     let load = Competition::new(spinners, pairs)?;
-    let run = Run::of(load, client, time, unseen)?;
+    let Run { busy, still } = Run::of(load, client, time, unseen)?;
     let mut comparisons = vec![
-        run.equal("waits", WAIT_COUNT, &[], |kernel| kernel.switches)?,
-        run.equal("switches", SWITCHES, &[], |kernel| kernel.switches)?,
-        run.equal("migrations", MIGRATIONS, &[], |kernel| kernel.migrations)?,
-        run.part("seconds of tasks", WAIT_SUM, &[], |task| {
+        busy.equal("waits", WAIT_COUNT, &[], |kernel| kernel.switches)?,
+        busy.equal("switches", SWITCHES, &[], |kernel| kernel.switches)?,
+        busy.equal("migrations", MIGRATIONS, &[], |kernel| kernel.migrations)?,
+        still.part("seconds of tasks", WAIT_SUM, &[], |task| {
             task.delay.seconds()
         })?,
-        run.part("voluntary of tasks", SWITCHES, VOLUNTARY, |task| {
+        busy.part("voluntary of tasks", SWITCHES, VOLUNTARY, |task| {
             task.voluntary as f64
         })?,
-        run.part("involuntary of tasks", SWITCHES, INVOLUNTARY, |task| {
+        busy.part("involuntary of tasks", SWITCHES, INVOLUNTARY, |task| {
             task.involuntary as f64
         })?,
-        run.part("migrations of tasks", MIGRATIONS, &[], |task| {
+        busy.part("migrations of tasks", MIGRATIONS, &[], |task| {
             task.migrations as f64
         })?,
     ];
 
-    if run.from.before.delay.is_some() {
-        let seconds = run.compare("seconds", WAIT_SUM, &[], |kernel| {
+    if still.from.before.delay.is_some() {
+        let seconds = still.compare("seconds", WAIT_SUM, &[], |kernel| {
             kernel.delay.unwrap_or_default().seconds()
         })?;
         seconds.within(SHARE)?;
@@ -100,22 +117,22 @@ pub fn groups(client: &mut Client, time: Duration, unseen: f64) -> Result<Vec<Co
     })?;
     let (spinners, pairs) = size()?;
     let load = Competition::within(group, spinners, pairs)?;
-    let run = Run::of(load, client, time, unseen)?;
+    let Run { busy, still } = Run::of(load, client, time, unseen)?;
 
-    let waits = run.equal("waits of a group", GROUP_WAIT_COUNT, labels, |kernel| {
+    let waits = busy.equal("waits of a group", GROUP_WAIT_COUNT, labels, |kernel| {
         kernel.tasks.delay.runs
     })?;
-    let seconds = run.compare("seconds of a group", GROUP_WAIT_SUM, labels, |kernel| {
+    let seconds = still.compare("seconds of a group", GROUP_WAIT_SUM, labels, |kernel| {
         kernel.tasks.delay.seconds()
     })?;
     seconds.within(SHARE)?;
-    let of_all = run.equal("waits of all groups", GROUP_WAIT_COUNT, &[], |kernel| {
+    let of_all = busy.equal("waits of all groups", GROUP_WAIT_COUNT, &[], |kernel| {
         kernel.switches
     })?;
-    let whole = run.growth(WAIT_SUM)?;
+    let whole = still.growth(WAIT_SUM)?;
     let seconds_of_all = Comparison {
         what: "seconds of all groups".to_owned(),
-        ours: run.growth(GROUP_WAIT_SUM)?,
+        ours: still.growth(GROUP_WAIT_SUM)?,
         kernel: (whole, whole),
         missed: 0.0,
     };
@@ -134,7 +151,6 @@ impl Run {
         load.wander()?;
         load.herd()?;
         let migrations = Tracepoint::count("sched/sched_migrate_task")?;
-        let _busy = Busy::start()?;
         let read = || {
             Ok(Kernel {
                 tasks: Task::sum_of(load.tasks())?,
@@ -143,12 +159,28 @@ impl Run {
                 delay: Delay::of_machine()?,
             })
         };
-        let from = Reading::take(client, read)?;
-        load.run(time);
-        let to = Reading::take(client, read)?;
-        Ok(Self { from, to, unseen })
-    }
+        let span = |from, to| Span { from, to, unseen };
 
+        rest()?;
+        let still = Reading::take(client, read)?;
+        let cpus = Busy::start()?;
+        let busy = Reading::take(client, read)?;
+        load.run(time);
+        let busy = span(busy, Reading::take(client, read)?);
+        drop(cpus);
+        rest()?;
+        let still = span(still, Reading::take(client, read)?);
+        Ok(Self { busy, still })
+    }
+}
+
+/// Returns when nothing waits, or after [`REST`].
+fn rest() -> Result<()> {
+    let alone = || Ok((runnable()? <= 1).then_some(()));
+    wait::at_most(REST, alone).map(|_| ())
+}
+
+impl Span {
     fn equal(
         &self,
         what: &str,
