@@ -59,6 +59,11 @@ impl Attacher {
         }
     }
 
+    /// Whether attaching takes perf events.
+    pub fn takes_events(&self) -> bool {
+        self.programs.takes_events()
+    }
+
     /// What to look for. A name in it leads back to [`Self::found`].
     pub fn wanted(&self) -> impl Iterator<Item = Wanted> {
         self.libraries.iter().map(|library| Wanted {

@@ -58,7 +58,9 @@ impl Watcher {
         let thread = thread::Builder::new()
             .name("libraries".into())
             .spawn(move || {
-                confine(Duty::Attach);
+                confine(Duty::Attach {
+                    events: attachers.iter().any(Attacher::takes_events),
+                });
                 watch(attachers, &attention, &scans, &own, &news);
                 own.change(|progress| progress.ended = true);
             })?;

@@ -5,6 +5,7 @@ use caps::{CapSet, Capability, CapsHashSet};
 use tracing::warn;
 
 use super::sys::may_use_maps;
+use super::sys::perf::may_open_events;
 use super::tracefs;
 
 /// What a thread does for the rest of its life.
@@ -18,8 +19,9 @@ pub enum Duty {
     Measure,
     /// Loads modules.
     Load,
-    /// Looks for libraries, and attaches programs to their functions.
-    Attach,
+    /// Looks for libraries, and attaches programs to their functions: by perf events, where the
+    /// kernel has no better way.
+    Attach { events: bool },
 }
 
 /// What tracing takes where the kernel has divided `CAP_SYS_ADMIN`.
@@ -64,10 +66,15 @@ fn keep(duty: Duty) -> Result<(), CapsError> {
         Duty::Sweep => to_sweep(&held)?,
         Duty::Measure => CapsHashSet::from([Capability::CAP_SYS_ADMIN]),
         Duty::Load => to_load(&held, tracefs::is_mounted()),
-        Duty::Attach => to_trace(&held, TO_ATTACH),
+        Duty::Attach { .. } => to_trace(&held, TO_ATTACH),
     };
-    let keep = &keep & &held;
+    let mut keep = &keep & &held;
     caps::set(None, CapSet::Effective, &keep)?;
+    let opens_events = matches!(duty, Duty::Load | Duty::Attach { events: true });
+    if opens_events && held.contains(&Capability::CAP_SYS_ADMIN) && !may_open_events() {
+        keep.insert(Capability::CAP_SYS_ADMIN);
+        caps::set(None, CapSet::Effective, &keep)?;
+    }
     caps::set(None, CapSet::Permitted, &keep)
 }
 
@@ -137,7 +144,7 @@ mod tests {
             Duty::Sweep,
             Duty::Measure,
             Duty::Load,
-            Duty::Attach,
+            Duty::Attach { events: true },
         ] {
             let [own, inherited] = left(duty);
             assert!(own.is_subset(&all), "{duty:?}: {own:?}");

@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Seconds after which a machine is switched off
-    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 360)]
     timeout: u64,
     /// Write what attaches where into docs/kernels.md, instead of comparing; with all kernels only
     #[arg(long)]

@@ -68,6 +68,12 @@ impl FunctionPrograms {
         copies.sum()
     }
 
+    /// Whether each place takes a perf event.
+    pub fn takes_events(&self) -> bool {
+        let mut programs = self.programs.values();
+        programs.any(|program| !matches!(program.loaded, Loaded::Multi(_)))
+    }
+
     /// Whether a program runs when functions return.
     pub fn is_at_return(&self, program: &str) -> bool {
         let program = self.programs.get(program);

@@ -12,6 +12,10 @@ const UPROBE: &str = "/sys/bus/event_source/devices/uprobe";
 const CLOSE_ON_EXEC: libc::c_ulong = 1 << 3;
 /// `PERF_EVENT_IOC_SET_BPF`
 const SET_BPF: libc::Ioctl = 0x4004_2408;
+/// `PERF_TYPE_SOFTWARE`
+const SOFTWARE: u32 = 1;
+/// `PERF_COUNT_SW_DUMMY`
+const DUMMY: u64 = 9;
 /// `PERF_TYPE_TRACEPOINT`
 const TRACEPOINT: u32 = 2;
 
@@ -61,6 +65,18 @@ pub fn attach_uprobe(
     attach(program, attr)
 }
 
+/// Whether the kernel lets the calling thread open perf events. Debian's takes `CAP_SYS_ADMIN` for
+/// any where `kernel.perf_event_paranoid` is above 2.
+pub fn may_open_events() -> bool {
+    let attr = Attr {
+        event_type: SOFTWARE,
+        config: DUMMY,
+        ..Attr::default()
+    };
+    let (this_process, any_cpu) = (0, -1);
+    open(attr, this_process, any_cpu).is_ok()
+}
+
 /// Attaches a program to the tracepoint of this number until the descriptor is closed.
 pub fn attach_tracepoint(program: BorrowedFd<'_>, tracepoint: u64) -> io::Result<OwnedFd> {
     let attr = Attr {
@@ -72,10 +88,21 @@ pub fn attach_tracepoint(program: BorrowedFd<'_>, tracepoint: u64) -> io::Result
 }
 
 /// Nothing is sampled: the event is there for the program, and begins at once.
-fn attach(program: BorrowedFd<'_>, mut attr: Attr) -> io::Result<OwnedFd> {
-    attr.size = u32::try_from(size_of::<Attr>()).map_err(io::Error::other)?;
+fn attach(program: BorrowedFd<'_>, attr: Attr) -> io::Result<OwnedFd> {
     // All processes are those of a CPU: whichever, the program runs on all.
-    let (process, cpu, group) = (-1, 0, -1);
+    let (process, cpu) = (-1, 0);
+    let event = open(attr, process, cpu)?;
+    // SAFETY: the request takes a descriptor as a number.
+    let set = unsafe { libc::ioctl(event.as_raw_fd(), SET_BPF, program.as_raw_fd()) };
+    if set < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(event)
+}
+
+fn open(mut attr: Attr, process: libc::pid_t, cpu: libc::c_int) -> io::Result<OwnedFd> {
+    attr.size = u32::try_from(size_of::<Attr>()).map_err(io::Error::other)?;
+    let group = -1;
     // SAFETY: the kernel reads the attributes, as large as they say, and the path that is in
     // those of a file.
     let fd = unsafe {
@@ -93,13 +120,7 @@ fn attach(program: BorrowedFd<'_>, mut attr: Attr) -> io::Result<OwnedFd> {
     }
     let fd = i32::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: the kernel has just made this descriptor for us.
-    let event = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: the request takes a descriptor as a number.
-    let set = unsafe { libc::ioctl(event.as_raw_fd(), SET_BPF, program.as_raw_fd()) };
-    if set < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(event)
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// The number behind `prefix` in a file of the PMU.
