@@ -58,7 +58,13 @@ impl Refusal {
             error.raw_os_error(),
             Some(libc::EPERM | libc::ENOENT | libc::EOPNOTSUPP | ENOTSUPP)
         );
-        (!unseen).then(|| Self::failed(rejected(error, log)))
+        (!unseen).then(|| {
+            if may_not_read(log) {
+                Self::unsupported(MAY_NOT_READ)
+            } else {
+                Self::failed(rejected(error, log))
+            }
+        })
     }
 
     /// Reads cause and remedy off what aya reports for an alternative.
@@ -133,6 +139,19 @@ impl Refusal {
             _ => Self::failed(format!("cannot attach to {}: {error}", alternative.target)),
         }
     }
+}
+
+const MAY_NOT_READ: &str = "the kernel lets programs read its memory by BTF types only, as under \
+     lockdown=confidentiality, and this one needs more: boot with lockdown=integrity";
+
+/// Whether the verifier knows no helper that reads memory, which `LOCKDOWN_BPF_READ_KERNEL`
+/// takes away (`bpf_tracing_func_proto()`).
+fn may_not_read(log: &str) -> bool {
+    let missing = ["unknown func ", "program of this type cannot use helper "];
+    log.lines().any(|line| {
+        let helper = missing.iter().find_map(|it| line.split_once(it));
+        helper.is_some_and(|(_, helper)| helper.starts_with("bpf_probe_read"))
+    })
 }
 
 fn rejected(error: &io::Error, log: &str) -> String {
@@ -214,4 +233,27 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text.replace('\n', "; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_missing_helper_that_reads_memory_is_lockdown() {
+        for log in [
+            "9: (85) call bpf_probe_read#4\nunknown func bpf_probe_read#4\n",
+            "9: (85) call bpf_probe_read_kernel#113\n\
+             program of this type cannot use helper bpf_probe_read_kernel#113\nprocessed 9 insns",
+        ] {
+            assert!(may_not_read(log), "{log}");
+        }
+        for log in [
+            "",
+            "unknown func bpf_ktime_get_ns#5",
+            "call bpf_probe_read#4",
+        ] {
+            assert!(!may_not_read(log), "{log}");
+        }
+    }
 }

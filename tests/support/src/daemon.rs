@@ -9,7 +9,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 use tempfile::TempDir;
 
 use crate::client::Client;
@@ -60,10 +60,16 @@ impl Options {
         self
     }
 
-    /// As an ordinary user with the two capabilities that tracing takes, as a service manager
-    /// would start it.
+    /// As an ordinary user with the two capabilities that tracing takes and no limit of locked
+    /// memory, as a service manager would start it.
     #[must_use]
     pub fn as_ordinary_user(self) -> Self {
+        // Before kernel 5.11 maps count as locked memory. Who may not raise it need not.
+        let unlimited = Rlimit {
+            current: None,
+            maximum: None,
+        };
+        let _ = setrlimit(Resource::Memlock, unlimited);
         let sets = ["inh-caps", "ambient-caps", "bounding-set"];
         let sets = sets.map(|set| format!("--{set}=-all,+bpf,+perfmon"));
         let user = [
