@@ -17,9 +17,17 @@ macro_rules! object {
     };
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+macro_rules! object {
+    ($name:literal) => {
+        aya::include_bytes_aligned!(concat!("../../ebpf/prebuilt/aarch64/", $name, ".o"))
+    };
+}
+
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
 compile_error!(
-    "no eBPF objects for this architecture: add ebpf/prebuilt/<arch>/ with `cargo xtask build-ebpf`"
+    "no eBPF objects for this architecture: tell ebpf/src/registers.rs its registers, and \
+     xtask/src/build_ebpf.rs its name, and run `cargo xtask build-ebpf`"
 );
 
 macro_rules! embedded {

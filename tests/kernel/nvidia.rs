@@ -30,7 +30,7 @@ fn start(directory: &Path) -> Daemon {
     let manifest: Vec<&str> = lines.collect();
     fs::write(directory.join("log.toml"), manifest.join("\n")).unwrap();
     fs::copy(
-        root.join("prebuilt/x86_64/nvidia.o"),
+        root.join(format!("prebuilt/{}/nvidia.o", std::env::consts::ARCH)),
         directory.join("log.o"),
     )
     .unwrap();

@@ -16,11 +16,14 @@ const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
 const LLVM_OBJCOPY: &str = "/usr/lib/llvm-22/bin/llvm-objcopy";
 
-/// Architectures whose registers the objects know by name.
-const ARCHITECTURES: [&str; 1] = ["x86_64"];
+/// Architectures whose registers `ebpf/src/registers.rs` knows.
+const ARCHITECTURES: [&str; 2] = ["x86_64", "aarch64"];
 
-/// Where the examples' objects lie, each beside its manifest. They attach to tracepoints only,
-/// whose arguments are the same on every architecture.
+/// The one that the examples are built for. They attach to tracepoints only, whose arguments
+/// are the same on every architecture.
+const OF_EXAMPLES: &str = "x86_64";
+
+/// Where the examples' objects lie, each beside its manifest.
 const EXAMPLES: &str = "config/modules";
 
 /// What the committed objects were built with, in `ebpf/prebuilt/build.json`.
@@ -158,11 +161,14 @@ impl Toolchain {
     /// Compiles every program file of `ebpf/src/bin` and `ebpf/examples`.
     fn build(&self, root: &Path, arch: &str, fresh: bool) -> Result<Vec<Built>> {
         let ebpf = root.join("ebpf");
-        let target = root.join(if fresh {
-            "target/ebpf-check"
-        } else {
-            "target/ebpf"
-        });
+        let target = root
+            .join(if fresh {
+                "target/ebpf-check"
+            } else {
+                "target/ebpf"
+            })
+            .join(arch);
+        let with_examples = arch == OF_EXAMPLES;
         if fresh && target.exists() {
             fs::remove_dir_all(&target)?;
         }
@@ -184,8 +190,8 @@ impl Toolchain {
                 "-Z",
                 "build-std=core",
                 "--bins",
-                "--examples",
             ])
+            .args(with_examples.then_some("--examples"))
             .args(["--target", "bpfel-unknown-none", "--target-dir"])
             .arg(&target)
             .env("RUSTC", &self.rustc)
@@ -200,12 +206,15 @@ impl Toolchain {
             linked: release.join(&stem),
             object: format!("ebpf/prebuilt/{arch}/{stem}.o"),
         });
-        let examples = stems(&ebpf.join("examples"))?
-            .into_iter()
-            .map(|stem| Built {
-                linked: release.join("examples").join(&stem),
-                object: format!("{EXAMPLES}/{stem}.o"),
-            });
+        let examples = if with_examples {
+            stems(&ebpf.join("examples"))?
+        } else {
+            Vec::new()
+        };
+        let examples = examples.into_iter().map(|stem| Built {
+            linked: release.join("examples").join(&stem),
+            object: format!("{EXAMPLES}/{stem}.o"),
+        });
         Ok(programs.chain(examples).collect())
     }
 }

@@ -85,8 +85,7 @@ pub fn end<A: Maps>(context: &RetProbeContext, call: Call) -> Option<(u64, Enter
         lost::<A>(|lost| &mut lost.unmatched);
         return None;
     };
-    // The return has taken the return address off the stack.
-    let entered = returned_to(context).wrapping_sub(size_of::<u64>() as u64);
+    let entered = returned_to(context).wrapping_sub(registers::RETURN_ADDRESS);
     if entered != entry.stack_pointer {
         // That of a call within the call.
         if entered > entry.stack_pointer {
