@@ -159,6 +159,12 @@ impl Attacher {
         for functions in &library.functions {
             let names = functions.symbols.iter().map(String::as_str);
             for site in elf.sites(names).map_err(|error| error.to_string())? {
+                // One place that the kernel refuses would cost the others.
+                if site.placement.execution == Execution::Refused {
+                    let functions = site.names.join(", ");
+                    warn!(module = %self.module, library = %path, %functions, "the kernel takes no probe at the first instruction: these calls are not seen");
+                    continue;
+                }
                 let place = Place {
                     offset: site.offset(),
                     cookie: functions.cookie,
@@ -167,7 +173,7 @@ impl Attacher {
                     places.entry(program).or_default().push(place);
                     match site.placement.execution {
                         Execution::Emulated | Execution::LongNop => counts.fast += 1,
-                        Execution::Stepped => counts.slow += 1,
+                        Execution::Stepped | Execution::Refused => counts.slow += 1,
                     }
                 }
             }

@@ -7,6 +7,8 @@
 //! Libraries are files of the processes that are observed: whatever their bytes are, the
 //! answer is one or an error, and the work for it is bounded.
 
+#[cfg(any(test, target_arch = "aarch64"))]
+mod arm64;
 mod build_id;
 mod elf;
 mod error;

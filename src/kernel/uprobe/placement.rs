@@ -32,6 +32,8 @@ pub enum Execution {
     LongNop,
     /// It has the processor single-step it: the probe is expensive.
     Stepped,
+    /// It takes no probe there. What it refuses on x86-64 is not told.
+    Refused,
 }
 
 impl Placement {
@@ -55,7 +57,12 @@ impl Placement {
         Self::at_entry(code)
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    pub fn at_entry(code: &[u8]) -> Self {
+        super::arm64::place(code)
+    }
+
+    #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
     pub fn at_entry(_code: &[u8]) -> Self {
         Self {
             offset: 0,

@@ -219,7 +219,7 @@ fn expected(instructions: &[(Role, &str)], branch_to: Option<usize>) -> Placemen
         match execution {
             Emulated => emulated = emulated.or(Some(offset)),
             LongNop => long = long.or(Some(offset)),
-            Stepped => {}
+            Stepped | Execution::Refused => {}
         }
         offset += code(bytes).len();
         if matches!(role, Role::Last | Role::Barrier) || offset >= MAX_PATH {
