@@ -95,6 +95,23 @@ HIDDEN long release(long pointer, long fails)
 	__asm__(".text\n.balign 32\n.globl " #name "\n.type " #name ", @function\n" #name ":\n" begin \
 		"; .size " #name ", .-" #name "\n");
 
+#ifdef __aarch64__
+#define LOAD(name) "adrp x16, table_" #name "; ldr x16, [x16, #:lo12:table_" #name "]; "
+/* hint #25 and #29 are paciasp and autiasp, for assemblers that do not know them. */
+#define FRAME(name, begin)                                                                     \
+	begin "stp x29, x30, [sp, #-16]!; mov x29, sp; " LOAD(name)                            \
+		"blr x16; ldp x29, x30, [sp], #16; "
+
+/* As on x86-64, with an instruction to begin with that the kernel simulates. */
+#define THUNK(name, does)                                                                      \
+	FUNCTION(name, does, "adrp x17, state; ldr w17, [x17, #:lo12:state]; cbz w17, 1f; "    \
+			     LOAD(name) "br x16; 1: mov w0, #4; ret")
+#define ENDBR(name, does) FUNCTION(name, does, FRAME(name, "hint #25; ") "hint #29; ret")
+#define PUSH(name, does) FUNCTION(name, does, FRAME(name, "") "ret")
+#define SUB(name, does)                                                                        \
+	FUNCTION(name, does, "sub sp, sp, #16; str x30, [sp]; " LOAD(name)                     \
+			     "blr x16; ldr x30, [sp]; add sp, sp, #16; ret")
+#else
 /* As in libcuda. */
 #define THUNK(name, does)                                                                      \
 	FUNCTION(name, does, "cmpl $0x321cba00, state(%rip); je 1f; jmp *table_" #name         \
@@ -106,6 +123,7 @@ HIDDEN long release(long pointer, long fails)
 	FUNCTION(name, does, "push %rbx; call *table_" #name "(%rip); pop %rbx; ret")
 #define SUB(name, does)                                                                        \
 	FUNCTION(name, does, "sub $8, %rsp; call *table_" #name "(%rip); add $8, %rsp; ret")
+#endif
 
 THUNK(cuLaunchKernel, launch)
 THUNK(cuLaunchKernel_ptsz, launch)

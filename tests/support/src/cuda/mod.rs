@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::replica::compile;
+use crate::replica::{CC, compile_by};
 
 /// The library and the application, compiled.
 pub struct Driver {
@@ -20,7 +20,7 @@ pub struct Driver {
 impl Driver {
     pub fn build() -> Result<Self> {
         let own = TempDir::new()?;
-        let driver = Self::build_in(own.path())?;
+        let driver = Self::build_in(own.path(), CC)?;
         Ok(Self {
             _own: Some(own),
             ..driver
@@ -35,9 +35,14 @@ impl Driver {
         }
     }
 
-    /// To be kept in a directory.
-    pub fn build_in(directory: &Path) -> Result<Self> {
+    /// To be kept in a directory, by a C compiler.
+    pub fn build_in(directory: &Path, compiler: &str) -> Result<Self> {
         let driver = Self::at(directory);
+        let compile = |name, source: &str, output: &Path, flags: &[&str]| {
+            let file = driver.path(name);
+            fs::write(&file, source)?;
+            compile_by(compiler, &file, output, flags)
+        };
         let library = driver.library();
         let flags = [
             "-shared",
@@ -45,11 +50,11 @@ impl Driver {
             "-Wl,-soname,libcuda.so.1",
             "-Wl,--build-id=sha1",
         ];
-        driver.compile("library.c", include_str!("library.c"), &library, &flags)?;
+        compile("library.c", include_str!("library.c"), &library, &flags)?;
         let path = library.to_str().context("a path that is no text")?;
         let flags = ["-pthread", path, "-Wl,-rpath,$ORIGIN"];
         let application = driver.application();
-        driver.compile(
+        compile(
             "application.c",
             include_str!("application.c"),
             &application,
@@ -83,12 +88,6 @@ impl Driver {
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
-    }
-
-    fn compile(&self, name: &str, source: &str, output: &Path, flags: &[&str]) -> Result<()> {
-        let file = self.path(name);
-        fs::write(&file, source)?;
-        compile(&file, output, flags)
     }
 }
 

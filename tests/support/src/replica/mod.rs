@@ -74,15 +74,23 @@ impl Replica {
     }
 }
 
+/// The C compiler of this machine.
+pub const CC: &str = "cc";
+
 /// Runs the C compiler.
 pub fn compile(source: &Path, output: &Path, flags: &[&str]) -> Result<()> {
-    let output = Command::new("cc")
+    compile_by(CC, source, output, flags)
+}
+
+/// Runs a C compiler, which may be for another machine.
+pub fn compile_by(compiler: &str, source: &Path, output: &Path, flags: &[&str]) -> Result<()> {
+    let output = Command::new(compiler)
         .args(["-O2", "-o"])
         .args([output, source])
         .args(flags)
         .output()
-        .context("starting cc, the C compiler")?;
+        .with_context(|| format!("starting {compiler}, the C compiler"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cc: {said}");
+    ensure!(output.status.success(), "{compiler}: {said}");
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::replica::compile;
+use crate::replica::{CC, compile_by};
 
 /// A library that there is a stub of.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ pub struct Stub {
 impl Stub {
     pub fn build(library: Library) -> Result<Self> {
         let own = TempDir::new()?;
-        let stub = Self::build_in(own.path(), library)?;
+        let stub = Self::build_in(own.path(), library, CC)?;
         Ok(Self {
             _own: Some(own),
             ..stub
@@ -68,8 +68,8 @@ impl Stub {
         }
     }
 
-    /// To be kept in a directory.
-    pub fn build_in(directory: &Path, library: Library) -> Result<Self> {
+    /// To be kept in a directory, by a C compiler.
+    pub fn build_in(directory: &Path, library: Library, compiler: &str) -> Result<Self> {
         let [file, name, source] = library.source();
         let stub = Self::at(directory, library);
         for (name, text) in [
@@ -88,8 +88,8 @@ impl Stub {
         if matches!(library, Library::Hip) {
             flags.push(&versions);
         }
-        compile(&stub.path(name), &stub.path(file), &flags)?;
-        compile(&stub.path("caller.c"), &stub.caller(), &["-ldl"])?;
+        compile_by(compiler, &stub.path(name), &stub.path(file), &flags)?;
+        compile_by(compiler, &stub.path("caller.c"), &stub.caller(), &["-ldl"])?;
         Ok(stub)
     }
 
