@@ -10,36 +10,45 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::architecture::Architecture;
 use crate::command::{output, text};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// One suite of the Debian archive.
+/// One suite of the Debian archive, for one architecture, whatever this machine's is.
 pub struct Suite {
     name: String,
+    architecture: Architecture,
     directory: PathBuf,
 }
 
 impl Suite {
     /// Reads the package lists of suite `name`, keeping them below `directory`.
-    pub fn open(name: &str, directory: &Path) -> Result<Self> {
-        Self::read(name, directory, &["deb"])
+    pub fn open(name: &str, architecture: Architecture, directory: &Path) -> Result<Self> {
+        Self::read(name, architecture, directory, &["deb"])
     }
 
-    /// As [`Self::open`], with the lists of source packages, which are as long again.
+    /// As [`Self::open`] for this machine, with the lists of source packages, which are as long
+    /// again.
     pub fn open_with_sources(name: &str, directory: &Path) -> Result<Self> {
-        Self::read(name, directory, &["deb", "deb-src"])
+        Self::read(name, Architecture::Amd64, directory, &["deb", "deb-src"])
     }
 
-    fn read(name: &str, directory: &Path, kinds: &[&str]) -> Result<Self> {
+    fn read(
+        name: &str,
+        architecture: Architecture,
+        directory: &Path,
+        kinds: &[&str],
+    ) -> Result<Self> {
         let suite = Self {
             name: name.to_owned(),
+            architecture,
             directory: directory.to_owned(),
         };
         for needed in ["lists/partial", "cache/archives/partial", "packages"] {
             fs::create_dir_all(directory.join(needed))?;
         }
-        let mirror = mirror()?;
+        let mirror = mirror(name)?;
         let sources = kinds.iter();
         let sources =
             sources.map(|kind| format!("{kind} [signed-by={KEYRING}] {mirror} {name} main\n"));
@@ -48,6 +57,10 @@ impl Suite {
         retry(|| output(suite.tool("apt-get").args(["update", "--quiet"])).map(drop))
             .with_context(|| format!("reading the package lists of {name}"))?;
         Ok(suite)
+    }
+
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// Names that `packages` depend on.
@@ -129,9 +142,8 @@ impl Suite {
             // Of a package that this machine has, its version would be preferred.
             option("Dir::State::status", &self.directory.join("installed")),
             option("Dir::Cache", &self.directory.join("cache")),
-            // The guests are x86-64 whatever the host is.
-            "APT::Architecture=amd64".to_owned(),
-            "APT::Architectures=amd64".to_owned(),
+            format!("APT::Architecture={}", self.architecture.debian()),
+            format!("APT::Architectures={}", self.architecture.debian()),
             "Acquire::Languages=none".to_owned(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
             // Root's files need not be readable by the user that apt downloads as.
@@ -144,15 +156,20 @@ impl Suite {
     }
 }
 
-/// Where this machine gets Debian itself from.
-fn mirror() -> Result<String> {
+/// Where this machine gets Debian itself from, or its security updates.
+fn mirror(suite: &str) -> Result<String> {
+    let origin = if suite.ends_with("-security") {
+        "Debian|Debian-Security|"
+    } else {
+        "Debian|Debian|"
+    };
     let mut query = Command::new("apt-get");
     query.args(["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"]);
     let targets = text(query.arg("Created-By: Packages"))?;
-    let mirror = targets
-        .lines()
-        .find_map(|line| line.strip_prefix("Debian|Debian|"));
-    let mirror = mirror.context("this machine's apt knows no Debian mirror: run apt-get update")?;
+    let mirror = targets.lines().find_map(|line| line.strip_prefix(origin));
+    let mirror = mirror.with_context(|| {
+        format!("this machine's apt knows no Debian mirror with {suite}: run apt-get update")
+    })?;
     ensure!(
         Path::new(KEYRING).exists(),
         "{KEYRING} is missing: install debian-archive-keyring"

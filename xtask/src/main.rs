@@ -1,9 +1,11 @@
 //! Geophone's chores. `cargo xtask --help` lists them.
 
 mod apt;
+mod architecture;
 mod bench;
 mod build_ebpf;
 mod command;
+mod cross;
 mod docs;
 mod fetch;
 mod grid;
@@ -37,6 +39,7 @@ enum Chore {
         check: bool,
     },
     Docs(docs::Arguments),
+    Cross(cross::Arguments),
     VmTest(vm_test::Arguments),
     Bench(bench::Arguments),
     Fetch(fetch::Arguments),
@@ -50,6 +53,7 @@ fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::BuildEbpf { check } => build_ebpf::run(&root, check),
         Chore::Docs(arguments) => docs::run(&root, &arguments),
+        Chore::Cross(cross::Arguments {}) => cross::run(&root),
         Chore::VmTest(arguments) => vm_test::run(&root, &arguments),
         Chore::Bench(arguments) => bench::run(&root, &arguments),
         Chore::Fetch(arguments) => fetch::run(&root, &arguments),

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 
 use crate::grid::{self, Attachment};
 use crate::guest::report::{ATTACHMENTS, Check, Outcome, parse};
-use crate::release;
+use crate::vm::builds::Builds;
 use crate::vm::drivers;
 use crate::vm::image::{Contents, pack};
 use crate::vm::kernel::{Files, Kernel};
@@ -23,13 +23,13 @@ use crate::vm::machine::{self, Machine};
 /// Kernels are fetched with apt once, with what builds the drivers of tests/drivers for
 /// them, and kept under target/vm/, with the console of the last boot. Needs
 /// qemu-system-x86, dmsetup, iproute2, nftables, xz-utils and binutils, and root or user
-/// namespaces.
+/// namespaces; for arm64 qemu-system-arm and what `cargo xtask cross` needs.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Kernel to boot; may be repeated [default: all]
     #[arg(long = "kernel", value_name = "NAME")]
     kernels: Vec<Kernel>,
-    /// Daemon to test [default: a release build of this tree]
+    /// Daemon to test on x86-64 [default: a release build of this tree]
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
     /// Machines at a time [default: one per two cores, because times are measured in them]
@@ -50,11 +50,11 @@ struct Boot {
 }
 
 pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
-    let binary = release::binary(root, arguments.binary.as_deref())?;
     let kernels = match arguments.kernels.as_slice() {
         [] => Kernel::value_variants().to_vec(),
         some => some.to_vec(),
     };
+    let builds = Builds::make(root, &kernels, arguments.binary.as_deref())?;
     let cores = thread::available_parallelism()?.get();
     let jobs = arguments.jobs.unwrap_or(cores / 2).clamp(1, kernels.len());
     let limit = Duration::from_secs(arguments.timeout);
@@ -69,13 +69,13 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
                     let next = lock(&pending).pop_front();
                     let Some(kernel) = next else { break };
                     let start = Instant::now();
-                    let result = boot(root, kernel, &binary, limit);
+                    let result = boot(root, kernel, &builds, limit);
                     let boot = Boot {
                         kernel,
                         took: start.elapsed(),
                         result,
                     };
-                    println!("{:<10} done after {:.0?}", kernel.suite(), boot.took);
+                    println!("{:<12} done after {:.0?}", kernel.name(), boot.took);
                     lock(&boots).push(boot);
                 }
             });
@@ -97,10 +97,10 @@ fn attachments(boot: &Boot) -> Result<(&'static str, Vec<Attachment>)> {
     let mut checks = boot.result.iter().flatten();
     let check = checks.find(|check| check.name == ATTACHMENTS);
     let check = check.context("the guest did not tell where the programs attach")?;
-    Ok((boot.kernel.suite(), serde_json::from_str(&check.detail)?))
+    Ok((boot.kernel.name(), serde_json::from_str(&check.detail)?))
 }
 
-fn boot(root: &Path, kernel: Kernel, binary: &Path, limit: Duration) -> Result<Vec<Check>> {
+fn boot(root: &Path, kernel: Kernel, builds: &Builds, limit: Duration) -> Result<Vec<Check>> {
     let directory = directory(root, kernel);
     fs::create_dir_all(&directory)?;
     let files = Files::provide(kernel, &directory)?;
@@ -111,14 +111,19 @@ fn boot(root: &Path, kernel: Kernel, binary: &Path, limit: Duration) -> Result<V
         &files.build_root,
         &directory.join("kernel/drivers"),
     )?;
+    let architecture = kernel.architecture();
     let contents = Contents {
+        architecture,
+        userland: &files.userland,
         modules: &files.modules,
         for_drivers: &files.for_drivers,
         drivers: &drivers,
     };
-    fs::write(&file_system, pack(binary, &contents, &directory)?)?;
+    let archive = pack(builds.of(architecture)?, &contents, &directory)?;
+    fs::write(&file_system, archive)?;
     let console = directory.join("console.log");
     let machine = Machine {
+        architecture,
         image: files.image,
         file_system,
         console,
@@ -133,7 +138,7 @@ fn boot(root: &Path, kernel: Kernel, binary: &Path, limit: Duration) -> Result<V
 }
 
 fn print_table(boots: &[Boot]) {
-    println!("\n{:<10} {:<24} {:<5} detail", "kernel", "check", "");
+    println!("\n{:<12} {:<24} {:<5} detail", "kernel", "check", "");
     for boot in boots {
         match &boot.result {
             Ok(checks) => {
@@ -148,12 +153,12 @@ fn print_table(boots: &[Boot]) {
                         _ => detail,
                     };
                     println!(
-                        "{:<10} {name:<24} {outcome:<5} {detail}",
-                        boot.kernel.suite()
+                        "{:<12} {name:<24} {outcome:<5} {detail}",
+                        boot.kernel.name()
                     );
                 }
             }
-            Err(error) => println!("{:<10} {:<24} FAIL  {error:#}", boot.kernel.suite(), "boot"),
+            Err(error) => println!("{:<12} {:<24} FAIL  {error:#}", boot.kernel.name(), "boot"),
         }
     }
     println!();
@@ -182,7 +187,7 @@ fn judge(root: &Path, boots: &[Boot]) -> Result<()> {
 }
 
 fn directory(root: &Path, kernel: Kernel) -> PathBuf {
-    root.join("target/vm").join(kernel.suite())
+    root.join("target/vm").join(kernel.name())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::apt::Suite;
+use crate::architecture::Architecture;
 
 /// The packages with the programs.
 const PACKAGES: [&str; 2] = ["prometheus", "promtool"];
@@ -17,7 +18,7 @@ pub fn programs(fetched: &Path) -> Result<PathBuf> {
     if PACKAGES.iter().all(|name| programs.join(name).exists()) {
         return Ok(programs);
     }
-    let suite = Suite::open("sid", &fetched.join("sid"))?;
+    let suite = Suite::open("sid", Architecture::Amd64, &fetched.join("sid"))?;
     let scratch = directory.with_extension("partial");
     fs::remove_dir_all(&scratch).ok();
     suite.unpack(&PACKAGES.map(str::to_owned), &scratch)?;

@@ -9,9 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::apt::Suite;
+use crate::architecture::Architecture;
 use crate::command::output;
-
-const HEADERS: &str = "linux-headers-amd64";
 
 /// What the kernel's makefiles call besides what its headers ask for.
 const TOOLS: [&str; 8] = [
@@ -32,27 +31,42 @@ const SOURCES: &str = "sources";
 const ENTER: &str = "mount --rbind /dev \"$0/dev\" && mount --rbind /proc \"$0/proc\" && \
                      exec chroot \"$0\" \"$@\"";
 
-pub struct BuildRoot(PathBuf);
+pub struct BuildRoot {
+    directory: PathBuf,
+    /// Of the kernel. The root's programs run on this machine.
+    architecture: Architecture,
+}
 
 impl BuildRoot {
     /// One that is there.
-    pub fn at(directory: &Path) -> Self {
-        Self(directory.to_owned())
+    pub fn at(directory: &Path, architecture: Architecture) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            architecture,
+        }
     }
 
-    /// Fills `directory` from the packages of `suite`.
-    pub fn unpack(suite: &Suite, directory: &Path) -> Result<()> {
+    /// Fills `directory` with the headers of `suite` and the programs of `tools`, which is the
+    /// same suite for this machine.
+    pub fn unpack(suite: &Suite, tools: &Suite, directory: &Path) -> Result<()> {
         // Its links of directories, such as /bin, have to be there before what lies in them.
-        suite.unpack(&["base-files".to_owned()], directory)?;
-        suite.unpack(&packages(suite)?, directory)?;
+        tools.unpack(&["base-files".to_owned()], directory)?;
+        let headers = headers(suite)?;
+        tools.unpack(&needed(suite, tools, &headers)?, directory)?;
+        suite.unpack(&[headers], directory)?;
         // What the packages' scripts would have done.
         symlink("mawk", directory.join("usr/bin/awk"))?;
         Ok(())
     }
 
+    /// Of the kernel.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
     /// Makes the modules in `path` below `sources`, and gives them.
     pub fn make(&self, sources: &Path, path: &str) -> Result<Vec<PathBuf>> {
-        let copy = self.0.join(SOURCES);
+        let copy = self.directory.join(SOURCES);
         fs::remove_dir_all(&copy).ok();
         output(Command::new("cp").arg("-r").arg(sources).arg(&copy))?;
 
@@ -61,7 +75,7 @@ impl BuildRoot {
             make.arg("--map-root-user");
         }
         make.args(["--mount", "sh", "-c", ENTER])
-            .arg(&self.0)
+            .arg(&self.directory)
             .args(["make", "--silent", "-C"])
             .arg(self.headers()?)
             .arg(format!("M=/{SOURCES}/{path}"))
@@ -78,33 +92,47 @@ impl BuildRoot {
 
     /// The directory to make in, as seen in the root.
     fn headers(&self) -> Result<PathBuf> {
-        for entry in fs::read_dir(self.0.join("usr/src"))? {
+        let ending = format!("-{}", self.architecture.debian());
+        for entry in fs::read_dir(self.directory.join("usr/src"))? {
             let name = entry?.file_name();
             let text = name.to_string_lossy();
-            if text.starts_with("linux-headers-") && text.ends_with("-amd64") {
+            if text.starts_with("linux-headers-") && text.ends_with(&ending) {
                 return Ok(Path::new("/usr/src").join(name));
             }
         }
-        anyhow::bail!("no headers in {}: delete it", self.0.display())
+        anyhow::bail!("no headers in {}: delete it", self.directory.display())
     }
 }
 
-/// The headers, what they need, and the tools.
-fn packages(suite: &Suite) -> Result<Vec<String>> {
-    let meta = suite.dependencies(&[HEADERS])?;
-    let headers = meta.iter().find(|name| name.starts_with("linux-headers-"));
-    let headers = headers.with_context(|| format!("{HEADERS} stands for no headers"))?;
+/// The package of the newest kernel's headers.
+fn headers(suite: &Suite) -> Result<String> {
+    let stands_for_them = format!("linux-headers-{}", suite.architecture().debian());
+    let mut found = suite.dependencies(&[stands_for_them.clone()])?.into_iter();
+    found
+        .find(|name| name.starts_with("linux-headers-"))
+        .with_context(|| format!("{stands_for_them} stands for no headers"))
+}
+
+/// What the headers need on this machine, and the tools.
+fn needed(suite: &Suite, tools: &Suite, headers: &str) -> Result<Vec<String>> {
     // They ask for the kernel itself too, and for what makes it boot.
     let is_needed = |name: &String| {
         let unneeded = ["linux-image-", "linux-base"];
         !unneeded.iter().any(|prefix| name.starts_with(prefix))
     };
+    let here = |name: String| {
+        let target = suite.architecture();
+        if target != tools.architecture() && name.starts_with("gcc-") {
+            // That asks for a compiler that runs on such machines.
+            format!("{name}-{}", target.triplet())
+        } else {
+            name
+        }
+    };
     let needed = suite
         .dependencies(&[headers])?
         .into_iter()
         .filter(is_needed);
-    let needed: Vec<String> = needed.chain(TOOLS.map(str::to_owned)).collect();
-    let mut all = suite.closure(&needed)?;
-    all.push(headers.clone());
-    Ok(all)
+    let needed: Vec<String> = needed.map(here).chain(TOOLS.map(str::to_owned)).collect();
+    tools.closure(&needed)
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use crate::architecture::Architecture;
 use crate::command::output;
 use crate::vm::build_root::BuildRoot;
 
@@ -38,7 +39,7 @@ pub fn provide(sources: &Path, root: &BuildRoot, directory: &Path) -> Result<Vec
             fs::create_dir_all(&place)?;
             for module in root.make(sources, driver)? {
                 let name = module.file_name().context("a module without a name")?;
-                strip(&module, &place.join(name))?;
+                strip(&module, &place.join(name), root.architecture())?;
             }
         }
         fs::write(directory.join(SOURCES), digest)?;
@@ -57,8 +58,8 @@ pub fn provide(sources: &Path, root: &BuildRoot, directory: &Path) -> Result<Vec
 }
 
 /// Without what only a debugger reads; type information stays.
-fn strip(module: &Path, copy: &Path) -> Result<()> {
-    let mut strip = Command::new("strip");
+fn strip(module: &Path, copy: &Path, architecture: Architecture) -> Result<()> {
+    let mut strip = Command::new(architecture.strip());
     output(strip.arg("--strip-debug").arg("-o").arg(copy).arg(module))?;
     Ok(())
 }

@@ -7,11 +7,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use geophone_test_support::cuda::Driver;
+use geophone_test_support::replica::CC;
 use geophone_test_support::stub::{Library, Stub};
 
-use crate::command::{output, text};
+use crate::architecture::Architecture;
+use crate::command::output;
+use crate::cross;
 use crate::vm::cpio::Archive;
 use crate::vm::drivers::Driver as TestDriver;
+use crate::vm::userland::{Files, Userland};
 
 /// Where the guest finds the daemon.
 pub const DAEMON: &str = "/usr/bin/geophone";
@@ -24,12 +28,19 @@ pub const DRIVERS: &str = "/drivers";
 /// Where the guest finds a CUDA driver without a GPU, and its application.
 pub const CUDA: &str = "/cuda";
 
-/// Programs of this machine that the loads call.
+/// Programs that the loads call.
 const TOOLS: [&str; 5] = ["ip", "tc", "nft", "dmsetup", "setpriv"];
-const PATH: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// What the guest finds besides the daemon.
+/// The daemon, and what tests it as the first process.
+pub struct Programs {
+    pub daemon: PathBuf,
+    pub init: PathBuf,
+}
+
+/// What the guest finds besides them.
 pub struct Contents<'a> {
+    pub architecture: Architecture,
+    pub userland: &'a Userland,
     /// Loaded as it boots.
     pub modules: &'a [PathBuf],
     /// Needed by the drivers.
@@ -37,43 +48,48 @@ pub struct Contents<'a> {
     pub drivers: &'a [TestDriver],
 }
 
-/// Packs `daemon`, this very program as `/init`, and `contents`.
-pub fn pack(daemon: &Path, contents: &Contents<'_>, scratch: &Path) -> Result<Vec<u8>> {
+/// Packs `programs` and `contents`.
+pub fn pack(programs: &Programs, contents: &Contents<'_>, scratch: &Path) -> Result<Vec<u8>> {
+    let Contents {
+        architecture,
+        userland,
+        ..
+    } = *contents;
     let mut archive = Archive::default();
     for directory in ["dev", "proc", "sys", "tmp", "run"] {
         archive.directory(directory);
     }
-    let init = stripped(&std::env::current_exe()?, scratch)?;
-    let mut libraries = BTreeSet::new();
-    for (path, file) in [(DAEMON, stripped(daemon, scratch)?), ("/init", init)] {
+    let mut libraries = Files::new();
+    for (path, file) in [(DAEMON, &programs.daemon), ("/init", &programs.init)] {
+        let file = stripped(file, architecture, scratch)?;
         archive.file(path, &fs::read(&file)?);
-        libraries.extend(shared_libraries(&file));
+        libraries.extend(userland.libraries(&file)?);
     }
     for tool in TOOLS {
-        let file = PATH.iter().map(|directory| Path::new(directory).join(tool));
-        let file = file.into_iter().find(|file| file.exists());
-        let file = file.with_context(|| {
-            format!("{tool}: install iproute2, nftables, dmsetup and util-linux")
-        })?;
+        let file = userland.program(tool)?;
         archive.file(&format!("/usr/bin/{tool}"), &fs::read(&file)?);
-        libraries.extend(shared_libraries(&file));
+        libraries.extend(userland.libraries(&file)?);
     }
     // The guest has no compiler.
     let directory = scratch.join("cuda");
     fs::create_dir_all(&directory)?;
-    let driver = Driver::build_in(&directory)?;
+    let compiler = match architecture {
+        Architecture::Amd64 => CC,
+        Architecture::Arm64 => cross::CC,
+    };
+    let driver = Driver::build_in(&directory, compiler)?;
     let mut built = BTreeSet::from([driver.library(), driver.application()]);
     for library in Library::ALL {
-        let stub = Stub::build_in(&directory, library)?;
+        let stub = Stub::build_in(&directory, library, compiler)?;
         built.extend([stub.library(), stub.caller()]);
     }
     for file in built {
         let name = file.file_name().context("a file without a name")?;
         archive.file(&format!("{CUDA}/{}", name.display()), &fs::read(&file)?);
     }
-    libraries.extend(shared_libraries(&driver.library()));
-    for library in libraries {
-        archive.file(&library, &fs::read(&library)?);
+    libraries.extend(userland.libraries(&driver.library())?);
+    for (path, file) in libraries {
+        archive.file(&path, &fs::read(&file)?);
     }
     for (directory, modules) in [(MODULES, contents.modules), (DRIVERS, contents.for_drivers)] {
         for module in modules {
@@ -91,20 +107,14 @@ pub fn pack(daemon: &Path, contents: &Contents<'_>, scratch: &Path) -> Result<Ve
 }
 
 /// A copy without symbols: the guest unpacks all of it into its memory.
-fn stripped(program: &Path, scratch: &Path) -> Result<PathBuf> {
+fn stripped(program: &Path, architecture: Architecture, scratch: &Path) -> Result<PathBuf> {
     let name = program.file_name().context("a program without a name")?;
     let copy = scratch.join(name);
-    output(Command::new("strip").arg("-o").arg(&copy).arg(program))?;
+    output(
+        Command::new(architecture.strip())
+            .arg("-o")
+            .arg(&copy)
+            .arg(program),
+    )?;
     Ok(copy)
-}
-
-/// The libraries and the loader that `program` asks for; none if it is linked statically.
-fn shared_libraries(program: &Path) -> BTreeSet<String> {
-    let said = text(Command::new("ldd").arg(program)).unwrap_or_default();
-    let path = |line: &str| {
-        line.split_whitespace()
-            .find(|word| word.starts_with('/'))
-            .map(str::to_owned)
-    };
-    said.lines().filter_map(path).collect()
 }

@@ -7,8 +7,10 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::apt::Suite;
+use crate::architecture::Architecture;
 use crate::vm::build_root::BuildRoot;
 use crate::vm::modules::Modules;
+use crate::vm::userland::Userland;
 
 /// What the guest's loads need that a kernel may have as modules. The first is not among
 /// the dependencies of nf_tables, which asks for a checksum by its name when it starts.
@@ -43,15 +45,32 @@ pub enum Kernel {
     Trixie,
     /// The newest Linux that Debian has
     Sid,
+    /// Linux 6.12, of Debian 13, for arm64
+    TrixieArm64,
 }
 
 impl Kernel {
-    pub fn suite(self) -> &'static str {
+    /// As it is asked for.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TrixieArm64 => "trixie-arm64",
+            _ => self.suite(),
+        }
+    }
+
+    fn suite(self) -> &'static str {
         match self {
             Self::Bullseye => "bullseye",
             Self::Bookworm => "bookworm",
-            Self::Trixie => "trixie",
+            Self::Trixie | Self::TrixieArm64 => "trixie",
             Self::Sid => "sid",
+        }
+    }
+
+    pub fn architecture(self) -> Architecture {
+        match self {
+            Self::TrixieArm64 => Architecture::Arm64,
+            _ => Architecture::Amd64,
         }
     }
 }
@@ -65,6 +84,8 @@ pub struct Files {
     pub for_drivers: Vec<PathBuf>,
     /// Builds modules for this kernel.
     pub build_root: BuildRoot,
+    /// Programs that run on it.
+    pub userland: Userland,
 }
 
 impl Files {
@@ -74,13 +95,22 @@ impl Files {
         if fs::read_to_string(place.join(WANTED)).ok() != Some(wanted()) {
             fs::remove_dir_all(&place).ok();
             fetch(kernel, directory, &place)
-                .with_context(|| format!("fetching the kernel of {}", kernel.suite()))?;
+                .with_context(|| format!("fetching the kernel of {}", kernel.name()))?;
         }
+        let architecture = kernel.architecture();
+        let userland = match architecture {
+            Architecture::Amd64 => Userland::Host,
+            Architecture::Arm64 => Userland::Unpacked {
+                root: place.join("userland"),
+                architecture,
+            },
+        };
         Ok(Self {
             image: place.join("vmlinuz"),
             modules: sorted(&place.join("modules"))?,
             for_drivers: sorted(&place.join("for-drivers"))?,
-            build_root: BuildRoot::at(&place.join("build-root")),
+            build_root: BuildRoot::at(&place.join("build-root"), architecture),
+            userland,
         })
     }
 }
@@ -97,9 +127,10 @@ fn sorted(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn fetch(kernel: Kernel, directory: &Path, place: &Path) -> Result<()> {
-    let suite = Suite::open(kernel.suite(), &directory.join("apt"))?;
+    let architecture = kernel.architecture();
+    let suite = Suite::open(kernel.suite(), architecture, &directory.join("apt"))?;
     let scratch = directory.join("unpacked");
-    suite.unpack(&packages(&suite)?, &scratch)?;
+    suite.unpack(&packages(&suite, architecture)?, &scratch)?;
 
     let partial = directory.join("kernel.partial");
     fs::remove_dir_all(&partial).ok();
@@ -108,7 +139,16 @@ fn fetch(kernel: Kernel, directory: &Path, place: &Path) -> Result<()> {
     let modules = Modules::find(&scratch)?;
     collect(&modules, &MODULES, &partial.join("modules"))?;
     collect(&modules, &FOR_DRIVERS, &partial.join("for-drivers"))?;
-    BuildRoot::unpack(&suite, &partial.join("build-root"))?;
+    let build_root = partial.join("build-root");
+    match architecture {
+        Architecture::Amd64 => BuildRoot::unpack(&suite, &suite, &build_root)?,
+        Architecture::Arm64 => {
+            let directory = directory.join("apt/amd64");
+            let tools = Suite::open(kernel.suite(), Architecture::Amd64, &directory)?;
+            BuildRoot::unpack(&suite, &tools, &build_root)?;
+            Userland::unpack(&suite, &partial.join("userland"))?;
+        }
+    }
     fs::write(partial.join(WANTED), wanted())?;
     // Only now is it complete, and only now does it get the name that is looked for.
     fs::rename(&partial, place)?;
@@ -125,14 +165,15 @@ fn collect(modules: &Modules, names: &[&str], directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The packages that `linux-image-amd64` stands for. Newer suites keep the image and the
-/// modules in packages of their own.
-fn packages(suite: &Suite) -> Result<Vec<String>> {
+/// The packages that `linux-image-amd64` or its like stands for. Newer suites keep the image and
+/// the modules in packages of their own.
+fn packages(suite: &Suite, architecture: Architecture) -> Result<Vec<String>> {
+    let ending = format!("-{}", architecture.debian());
     let mut found = Vec::new();
-    let mut pending = vec!["linux-image-amd64".to_owned()];
+    let mut pending = vec![format!("linux-image{ending}")];
     while let Some(package) = pending.pop() {
         for dependency in suite.dependencies(&[package])? {
-            let of_kernel = dependency.starts_with("linux-") && dependency.ends_with("-amd64");
+            let of_kernel = dependency.starts_with("linux-") && dependency.ends_with(&ending);
             if of_kernel && !found.contains(&dependency) {
                 found.push(dependency.clone());
                 pending.push(dependency);

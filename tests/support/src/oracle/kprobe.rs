@@ -26,7 +26,7 @@ struct Event {
 
 impl Kprobe {
     /// Begins to trace `function` (`MODULE:NAME` or `NAME`), with `arguments` such as
-    /// `cmd=%si:u32`.
+    /// `cmd=$arg2:u32`.
     pub fn trace(function: &str, arguments: &str) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

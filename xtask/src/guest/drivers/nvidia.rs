@@ -48,11 +48,11 @@ fn calls(driver: &NvidiaTest, variant: Variant) -> Result<()> {
         Variant::Kprobe => "nvidia_frontend_unlocked_ioctl",
         Variant::Log => "stub_unlocked_ioctl",
     };
-    let ioctl = Kprobe::trace(&format!("nvidia:{ioctl}"), "cmd=%si:x32")?;
-    let uvm_ioctl = Kprobe::trace("nvidia_uvm:uvm_unlocked_ioctl_entry", "cmd=%si:u32")?;
+    let ioctl = Kprobe::trace(&format!("nvidia:{ioctl}"), "cmd=$arg2:x32")?;
+    let uvm_ioctl = Kprobe::trace("nvidia_uvm:uvm_unlocked_ioctl_entry", "cmd=$arg2:u32")?;
     let notify = Kprobe::trace(
         "nvidia_uvm:uvm_perf_event_notify",
-        "id=%si:s32 processor=+16(%dx):u32 from=+20(%dx):u32 bytes=+40(%dx):u64",
+        "id=$arg2:s32 processor=+16($arg3):u32 from=+20($arg3):u32 bytes=+40($arg3):u64",
     )?;
     let service = Kprobe::trace("nvidia_uvm:uvm_parent_gpu_service_replayable_faults", "")?;
 
