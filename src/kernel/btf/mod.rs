@@ -269,7 +269,8 @@ impl Btf {
 
     fn is_named(&self, at: u32, name: &str) -> bool {
         let rest = self.string_bytes(at).strip_prefix(name.as_bytes());
-        rest.is_some_and(|rest| rest.first() == Some(&0))
+        // The last one may lack its end.
+        rest.is_some_and(|rest| rest.first().is_none_or(|&byte| byte == 0))
     }
 }
 

@@ -157,6 +157,21 @@ fn references_beyond_the_end_are_errors() {
 }
 
 #[test]
+fn the_last_name_may_lack_its_end() {
+    let mut builder = Builder::default();
+    let int = builder.int("int", 4, 0, 32);
+    builder.plain(STRUCT, "s", 4, &[("a", int, 0)]);
+    // It comes behind those of its members.
+    let mut bytes = builder.finish();
+    assert_eq!(bytes.pop(), Some(0));
+    let length = bytes[20..].first_chunk_mut::<4>().unwrap();
+    *length = (u32::from_ne_bytes(*length) - 1).to_ne_bytes();
+    let btf = Btf::parse(bytes).unwrap();
+    assert_eq!(btf.name(&btf.get(2).unwrap().unwrap()), "s");
+    assert_eq!(btf.member("s", &["a"]).unwrap().bit_offset, 0);
+}
+
+#[test]
 fn enumerators_of_both_widths_and_of_anonymous_enumerations() {
     let mut builder = Builder::default();
     let value = builder.string("DEEP");
