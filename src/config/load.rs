@@ -62,7 +62,8 @@ impl Draft {
         let (catalogue, incomplete) = extend(known, &layers, &problems);
         let settings = layers.iter().flat_map(|(_, settings)| settings);
         let endpoints = otlp::endpoints(settings, &problems);
-        let keys = schema::all(&catalogue, &endpoints);
+        let names: Vec<String> = endpoints.iter().map(|(name, _)| name.clone()).collect();
+        let keys = schema::all(&catalogue, &names);
         let checker = Checker::new(&keys, catalogue.names().collect(), incomplete, &problems);
         let merged = Merged::new(&layers, &keys, &checker);
         let Some(config) = merged.config(file, &catalogue, &endpoints, &problems) else {
@@ -166,7 +167,7 @@ impl Merged {
         &self,
         file: Option<PathBuf>,
         catalogue: &Catalogue,
-        endpoints: &[String],
+        endpoints: &[(String, Origin)],
         problems: &Problems,
     ) -> Option<Config> {
         let base: Base = match self.figment.extract() {

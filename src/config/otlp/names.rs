@@ -1,5 +1,5 @@
 use super::super::layer::{Input, Setting};
-use crate::document::{Node, Problems, Value};
+use crate::document::{Node, Origin, Problems, Value};
 
 /// The endpoint that flags and OpenTelemetry's variables set, and whose keys are always there.
 pub const DEFAULT: &str = "default";
@@ -7,12 +7,13 @@ pub const DEFAULT: &str = "default";
 /// Before the name of an endpoint's section.
 const SECTION: &str = "otlp.endpoints.";
 
-/// The names of all endpoints that somebody speaks of, with [`DEFAULT`].
+/// The names of all endpoints that somebody speaks of, with [`DEFAULT`], and where each is
+/// spoken of first.
 pub fn endpoints<'a>(
     settings: impl IntoIterator<Item = &'a Setting>,
     problems: &Problems,
-) -> Vec<String> {
-    let mut names = vec![DEFAULT.to_owned()];
+) -> Vec<(String, Origin)> {
+    let mut names = vec![(DEFAULT.to_owned(), Origin::Default)];
     for setting in settings {
         let Some(rest) = setting.path.strip_prefix(SECTION) else {
             continue;
@@ -23,10 +24,10 @@ pub fn endpoints<'a>(
         if name == rest && !matches!(&setting.input, Input::Node(node) if is_table(node)) {
             continue;
         }
-        if names.iter().any(|known| known == name) {
+        if names.iter().any(|(known, _)| known == name) {
             continue;
         }
-        names.push(name.to_owned());
+        names.push((name.to_owned(), setting.origin.clone()));
         if !is_name(name) {
             let remedy = "use small letters, digits and \"_\", as variables can tell";
             let what = format!("{name:?} cannot name an endpoint: {remedy}");

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::super::load::Merged;
 use super::pairs::split;
 use super::{DEFAULT, Header, Otlp, OtlpEndpoint, OtlpProtocol, url};
-use crate::document::Problems;
+use crate::document::{Origin, Problems};
 
 /// Headers that say how a request is to be read.
 const OURS: [&str; 8] = [
@@ -21,8 +21,9 @@ const OURS: [&str; 8] = [
     "user-agent",
 ];
 
-/// What the layers come to. `names` are those of all endpoints that somebody speaks of.
-pub fn read(merged: &Merged, names: &[String], problems: &Problems) -> Otlp {
+/// What the layers come to. `names` are those of all endpoints that somebody speaks of, and
+/// where.
+pub fn read(merged: &Merged, names: &[(String, Origin)], problems: &Problems) -> Otlp {
     let pairs: Vec<String> = merged.get("otlp.resource_attributes").unwrap_or_default();
     let mut attributes: Vec<(String, String)> =
         pairs.iter().filter_map(|pair| split(pair).ok()).collect();
@@ -36,8 +37,12 @@ pub fn read(merged: &Merged, names: &[String], problems: &Problems) -> Otlp {
         }
     }
     let integer = |path: &str| merged.get::<usize>(path).unwrap_or(usize::MAX);
-    let endpoints = names.iter().filter_map(|name| {
-        let section = Section { merged, name };
+    let endpoints = names.iter().filter_map(|(name, origin)| {
+        let section = Section {
+            merged,
+            name,
+            origin,
+        };
         Some((name.clone(), section.endpoint(problems)?))
     });
     Otlp {
@@ -63,6 +68,8 @@ fn duration(merged: &Merged, path: &str) -> Duration {
 struct Section<'a> {
     merged: &'a Merged,
     name: &'a str,
+    /// Where it is spoken of first.
+    origin: &'a Origin,
 }
 
 impl Section<'_> {
@@ -108,7 +115,11 @@ impl Section<'_> {
             _ => {
                 let what = "must name where to push to, or enabled be true or false";
                 let (path, section) = (self.path("endpoint"), self.path(""));
-                let place = self.merged.origin_below(&section);
+                let place = match self.merged.origin_below(&section) {
+                    // Nothing is in it, or nothing that is right.
+                    Origin::Default => self.origin.clone(),
+                    place => place,
+                };
                 problems.add(&place, format!("{path} {what}"));
                 return None;
             }

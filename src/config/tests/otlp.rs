@@ -220,6 +220,20 @@ fn mistakes_are_told_with_their_places() {
             "geophone.toml:2:11: otlp.endpoints.vendor.endpoint must name where to push to, or enabled be true or false",
         ],
     );
+    // Nothing is in the section, or nothing that is right.
+    for (section, more) in [
+        ("[otlp.endpoints.vendor]\n", None),
+        (
+            "[otlp.endpoints.vendor]\ntimeout = true\n",
+            Some(
+                "geophone.toml:2:11: otlp.endpoints.vendor.timeout must be a duration in quotes from 10ms to 1h, such as \"500ms\" or \"15s\", found the boolean true",
+            ),
+        ),
+    ] {
+        let place = "geophone.toml:1:17: otlp.endpoints.vendor.endpoint must name where to push to, or enabled be true or false";
+        let expected: Vec<&str> = [place].into_iter().chain(more).collect();
+        mistakes(section, &[], &expected);
+    }
     // A section without its name.
     mistakes(
         "[otlp.endpoints]\nheaders = \"a=secret\"\n",
