@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
+use figment::value::{Dict, Value};
 use serde::Deserialize;
 
 use super::check::Checker;
@@ -97,6 +98,8 @@ impl Config {
 pub(super) struct Merged {
     layers: Vec<Layer>,
     figment: Figment,
+    /// What came of them. Figment makes it anew, all of it, whenever it is asked for one key.
+    values: Value,
 }
 
 impl Merged {
@@ -112,23 +115,22 @@ impl Merged {
                 .map(|(name, settings)| checker.layer(name, settings)),
         );
         let figment = merged.iter().fold(Figment::new(), Figment::merge);
+        let values = figment.find_value("");
         Self {
             layers: merged,
             figment,
+            values: values.unwrap_or_else(|_| Dict::new().into()),
         }
     }
 
     /// The value of a key, or none if nobody set it.
     pub(super) fn get<'de, T: Deserialize<'de>>(&self, path: &str) -> Option<T> {
-        self.figment.extract_inner(path).ok()
+        self.values.find_ref(path)?.deserialize().ok()
     }
 
     /// Who set the key that won.
     pub(super) fn origin(&self, path: &str) -> Origin {
-        let winner = self
-            .figment
-            .find_metadata(path)
-            .map(|metadata| &*metadata.name);
+        let winner = self.winner(path);
         self.layers
             .iter()
             .filter(|layer| Some(layer.name) == winner)
@@ -139,9 +141,16 @@ impl Merged {
 
     /// Which layer's value of a key won: later ones rank higher.
     pub(super) fn rank(&self, path: &str) -> usize {
-        let winner = self.figment.find_metadata(path);
-        let is_winner = |layer: &Layer| winner.is_some_and(|winner| winner.name == layer.name);
+        let winner = self.winner(path);
+        let is_winner = |layer: &Layer| Some(layer.name) == winner;
         self.layers.iter().position(is_winner).unwrap_or(0)
+    }
+
+    /// The layer whose value of a key won.
+    fn winner(&self, path: &str) -> Option<&str> {
+        let tag = self.values.find_ref(path)?.tag();
+        let metadata = self.figment.get_metadata(tag)?;
+        Some(&metadata.name)
     }
 
     /// Where somebody set a key whose path begins so.
