@@ -293,11 +293,17 @@ impl SweptMap {
         let Self { keys, metrics, .. } = self;
         let mut count = 0;
         metrics.iter_mut().for_each(BoundMetric::begin);
+        if let Keys::Tally(tally) = keys {
+            tally.begin();
+        }
         handle.read_each(entries, |entry| {
             count += 1;
             let meaning = match keys {
                 Keys::Ring(keyring) => keyring.meaning(entry.key),
-                Keys::Tally(tally) => Some(tally.meaning(entry.key)),
+                Keys::Tally(tally) => {
+                    tally.add(entry.key, words(entry.value()));
+                    None
+                }
                 Keys::None => Some(Meaning {
                     labels: Vec::new(),
                     since,
@@ -308,6 +314,13 @@ impl SweptMap {
                 collect(metrics, &meaning, &entry, cpus, cells);
             }
         })?;
+        if let Keys::Tally(tally) = keys {
+            for (meaning, cells) in tally.rows() {
+                for metric in metrics.iter_mut() {
+                    metric.collect(&meaning, cells, None);
+                }
+            }
+        }
         Ok(count)
     }
 }

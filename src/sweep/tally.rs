@@ -15,7 +15,10 @@ pub(super) struct Tally {
     since: SystemTime,
     /// In the order in which they were first seen. Entries stay, so there are no more than the
     /// map has room for.
-    ranks: BTreeMap<Box<[u8]>, usize>,
+    ranks: BTreeMap<Labels, usize>,
+    /// What this reading has found, by rank. Names that are no UTF-8 can become alike, and two
+    /// series with the same labels would spoil the whole page: such entries are added up.
+    sums: BTreeMap<usize, (Labels, Vec<u64>)>,
 }
 
 /// Where each label's text lies in a structure of names.
@@ -35,6 +38,7 @@ impl Tally {
             key_size: layout.key_size,
             since,
             ranks: BTreeMap::new(),
+            sums: BTreeMap::new(),
         })
     }
 
@@ -43,18 +47,42 @@ impl Tally {
         let mut key = vec![0; self.key_size];
         self.texts.write(&mut key, OTHER);
         map.insert_zero(&key)?;
-        self.ranks.insert(key.into(), usize::MAX);
+        self.ranks.insert(self.texts.read(&key), usize::MAX);
         Ok(())
     }
 
-    pub fn meaning(&mut self, key: &[u8]) -> Meaning {
+    /// Forgets what a reading found.
+    pub fn begin(&mut self) {
+        self.sums.clear();
+    }
+
+    /// Takes an entry's value.
+    pub fn add(&mut self, key: &[u8], cells: impl Iterator<Item = u64>) {
+        let labels = self.texts.read(key);
         let next = self.ranks.len();
-        let rank = *self.ranks.entry(key.into()).or_insert(next);
-        Meaning {
-            labels: self.texts.read(key).to_vec(),
-            since: self.since,
-            rank,
+        let rank = *self.ranks.entry(Arc::clone(&labels)).or_insert(next);
+        let (_, sums) = self
+            .sums
+            .entry(rank)
+            .or_insert_with(|| (labels, Vec::new()));
+        for (index, cell) in cells.enumerate() {
+            match sums.get_mut(index) {
+                Some(sum) => *sum = sum.wrapping_add(cell),
+                None => sums.push(cell),
+            }
         }
+    }
+
+    /// What the reading found.
+    pub fn rows(&self) -> impl Iterator<Item = (Meaning, &[u64])> {
+        self.sums.iter().map(|(&rank, (labels, cells))| {
+            let meaning = Meaning {
+                labels: labels.to_vec(),
+                since: self.since,
+                rank,
+            };
+            (meaning, &cells[..])
+        })
     }
 }
 
@@ -124,6 +152,42 @@ mod tests {
         let mut names = [0; 16];
         texts.write(&mut names, "other");
         assert_eq!(&names, b"other\0\0\0other\0\0\0");
+    }
+
+    #[test]
+    fn entries_whose_names_look_alike_are_one_series() {
+        let layout = MapLayout {
+            max_entries: 4,
+            key_size: 8,
+            key: vec![name("code", 0)],
+            per_cpu: false,
+            value_size: 16,
+            value: Vec::new(),
+        };
+        let mut tally = Tally::new(&["code".to_owned()], &layout, SystemTime::UNIX_EPOCH).unwrap();
+        let other = Labels::from([OTHER.into()]);
+        tally.ranks.insert(other, usize::MAX);
+        for (key, cells) in [
+            (b"a\xff\0\0\0\0\0\0", [1, 2]),
+            (b"b\0\0\0\0\0\0\0", [3, 4]),
+            (b"a\xfe\0\0\0\0\0\0", [5, u64::MAX]),
+            (b"other\0\xff\xff", [6, 7]),
+            (b"b\0\0old\0\0", [8, 9]),
+        ] {
+            tally.add(key, cells.into_iter());
+        }
+        let rows = tally.rows().map(|(meaning, cells)| {
+            let label = meaning.labels.first().unwrap().to_string();
+            (label, cells.to_vec(), meaning.rank)
+        });
+        let expected = [
+            ("a\u{fffd}".to_owned(), vec![6, 1], 1),
+            ("b".to_owned(), vec![11, 13], 2),
+            ("other".to_owned(), vec![6, 7], usize::MAX),
+        ];
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+        tally.begin();
+        assert_eq!(tally.rows().count(), 0);
     }
 
     #[test]
