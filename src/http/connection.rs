@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Source;
 use super::connections::Place;
@@ -22,7 +22,7 @@ const BUFFER_BYTES: usize = 4 * HEADER_BYTES;
 /// Serves one connection until its client leaves or breaks a limit, or it is to stop or loses
 /// its place and the running response is out.
 pub(super) async fn serve<S: Source>(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     place: Place,
     handler: Arc<Handler<S>>,
     limits: Arc<Limits>,

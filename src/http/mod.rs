@@ -8,6 +8,8 @@ mod connections;
 mod counters;
 mod deadline;
 mod filter;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod handler;
 mod limits;

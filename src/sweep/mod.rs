@@ -2,6 +2,8 @@
 
 mod exchange;
 mod foresee;
+#[doc(hidden)]
+pub mod fuzzing;
 mod holdings;
 mod keyring;
 mod metric;

@@ -3,7 +3,7 @@ use std::io::{self, Seek as _};
 
 use object::elf::{ELFCLASS32, FileHeader32, FileHeader64, NT_GNU_BUILD_ID, PT_NOTE};
 use object::read::elf::{FileHeader, ProgramHeader as _};
-use object::{Endianness, ReadCache, ReadRef as _};
+use object::{Endianness, ReadCache, ReadCacheOps, ReadRef as _};
 
 use super::key::BuildId;
 
@@ -19,19 +19,23 @@ const CLASS: u64 = 4;
 ///
 /// Errors if it is no ELF file, or cannot be read.
 pub(super) fn read(file: &File) -> io::Result<Option<BuildId>> {
-    let data = &ReadCache::new(file);
-    let found = match data.read_at::<u8>(CLASS) {
-        Ok(&ELFCLASS32) => of_class::<FileHeader32<Endianness>>(data),
-        _ => of_class::<FileHeader64<Endianness>>(data),
-    };
+    let found = find(file);
     // Whoever gets the file reads it from its start.
     let mut file = file;
     file.rewind()?;
     found.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-fn of_class<Elf: FileHeader<Endian = Endianness>>(
-    data: &ReadCache<&File>,
+pub(super) fn find(source: impl ReadCacheOps) -> object::Result<Option<BuildId>> {
+    let data = &ReadCache::new(source);
+    match data.read_at::<u8>(CLASS) {
+        Ok(&ELFCLASS32) => of_class::<FileHeader32<Endianness>, _>(data),
+        _ => of_class::<FileHeader64<Endianness>, _>(data),
+    }
+}
+
+fn of_class<Elf: FileHeader<Endian = Endianness>, S: ReadCacheOps>(
+    data: &ReadCache<S>,
 ) -> object::Result<Option<BuildId>> {
     let header = Elf::parse(data)?;
     let endian = header.endian()?;

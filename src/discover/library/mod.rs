@@ -38,6 +38,8 @@ mod build_id;
 mod counts;
 mod event;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod identity;
 mod key;

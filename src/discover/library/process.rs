@@ -26,6 +26,16 @@ pub struct ControlGroup {
     pub id: Option<u64>,
 }
 
+impl ControlGroup {
+    /// The path in the text of `/proc/PID/cgroup` (cgroups(7)).
+    pub(super) fn path(text: &[u8]) -> Option<Arc<str>> {
+        let text = String::from_utf8_lossy(text);
+        let mut lines = text.lines();
+        let path = lines.find_map(|line| line.strip_prefix("0::"))?;
+        Some(path.into())
+    }
+}
+
 impl Process {
     /// Whether the process with this id, if there is one, is another than the one that
     /// started so many nanoseconds after boot (`task_struct.start_boottime`). One that cannot
@@ -76,7 +86,7 @@ impl Status {
     }
 
     /// A name may have anything in it, parentheses and newlines too.
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let open = text.iter().position(|byte| *byte == b'(')?;
         let close = text.iter().rposition(|byte| *byte == b')')?;
         let comm = text.get(open + 1..close)?;

@@ -102,18 +102,14 @@ impl ThisMachine {
 
     fn cgroup(&self, tgid: u32) -> Option<ControlGroup> {
         let text = process::read(tgid, "cgroup").ok()?;
-        let text = String::from_utf8_lossy(&text);
-        let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+        let path = ControlGroup::path(&text)?;
         // Above the part of the hierarchy that is mounted here there is nothing to look at.
         let is_below = !path.split('/').any(|part| part == "..");
         let directory = self.cgroups.as_ref().filter(|_| is_below);
         let id = directory
             .and_then(|mount| fs::metadata(mount.join(path.trim_start_matches('/'))).ok())
             .map(|directory| directory.ino());
-        Some(ControlGroup {
-            path: path.into(),
-            id,
-        })
+        Some(ControlGroup { path, id })
     }
 }
 
