@@ -8,6 +8,7 @@ mod command;
 mod cross;
 mod docs;
 mod fetch;
+mod fuzz;
 mod grid;
 mod guest;
 mod release;
@@ -43,6 +44,7 @@ enum Chore {
     VmTest(vm_test::Arguments),
     Bench(bench::Arguments),
     Fetch(fetch::Arguments),
+    Fuzz(fuzz::Arguments),
     /// What the machines of vm-test run as their first process
     #[command(hide = true)]
     Guest,
@@ -57,6 +59,7 @@ fn main() -> Result<()> {
         Chore::VmTest(arguments) => vm_test::run(&root, &arguments),
         Chore::Bench(arguments) => bench::run(&root, &arguments),
         Chore::Fetch(arguments) => fetch::run(&root, &arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Chore::Guest => guest::run(),
     }
 }
