@@ -107,7 +107,9 @@ impl BuildRoot {
 /// The package of the newest kernel's headers.
 fn headers(suite: &Suite) -> Result<String> {
     let stands_for_them = format!("linux-headers-{}", suite.architecture().debian());
-    let mut found = suite.dependencies(&[stands_for_them.clone()])?.into_iter();
+    let mut found = suite
+        .dependencies(std::slice::from_ref(&stands_for_them))?
+        .into_iter();
     found
         .find(|name| name.starts_with("linux-headers-"))
         .with_context(|| format!("{stands_for_them} stands for no headers"))
