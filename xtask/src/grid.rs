@@ -16,6 +16,7 @@ const END: &str = "<!-- End -->\n";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Attachment {
     pub module: String,
+    /// Empty where none of the module was tried.
     pub program: String,
     /// Such as `tp_btf/sched_switch`; empty if it is not attached.
     pub hook: String,
@@ -80,12 +81,17 @@ fn render(found: &[(&str, Vec<Attachment>)]) -> String {
     let mut reasons = String::new();
     for row in rows {
         let (module, program) = row;
-        let _ = write!(out, "\n| `{module}` | `{program}` |");
+        let quoted = |name: &str| match name {
+            "" => String::new(),
+            name => format!("`{name}`"),
+        };
+        let _ = write!(out, "\n| `{module}` | {} |", quoted(program));
         for kernel in kernels() {
             let attachment = cells.get(&(row, kernel));
             let _ = write!(out, " {} |", attachment.map_or("-", |it| it.cell()));
             if let Some(missing) = attachment.filter(|it| it.cell() == "-") {
-                let _ = writeln!(reasons, "- {kernel}: `{program}`: {}", missing.reason);
+                let what = if program.is_empty() { module } else { program };
+                let _ = writeln!(reasons, "- {kernel}: `{what}`: {}", missing.reason);
             }
         }
     }

@@ -22,7 +22,7 @@ use self::target::{Outcome, Target};
 /// it asserts, and says where that input is.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Run only this; may be repeated [default: all]
+    /// Run only these [default: all]
     target: Vec<String>,
     /// Seconds to run each for
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]

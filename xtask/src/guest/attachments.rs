@@ -17,6 +17,7 @@ struct Diagnosis {
 #[derive(Deserialize)]
 struct Module {
     name: String,
+    reason: String,
     programs: Vec<Program>,
 }
 
@@ -38,15 +39,26 @@ pub fn read() -> Result<Vec<Attachment>> {
         .output()?;
     let diagnosis: Diagnosis = serde_json::from_slice(&output.stdout)
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    let of_module = |module: Module| {
-        let programs = module.programs.into_iter();
-        programs.map(move |program| Attachment {
-            module: module.name.clone(),
-            program: program.name,
-            hook: program.hook,
-            reason: program.reason,
-            waits: program.state == "waiting",
-        })
-    };
     Ok(diagnosis.modules.into_iter().flat_map(of_module).collect())
+}
+
+/// Of each program; of the module as a whole where none was tried.
+fn of_module(module: Module) -> Vec<Attachment> {
+    if module.programs.is_empty() {
+        return vec![Attachment {
+            module: module.name,
+            program: String::new(),
+            hook: String::new(),
+            reason: module.reason,
+            waits: false,
+        }];
+    }
+    let of_program = |program: Program| Attachment {
+        module: module.name.clone(),
+        program: program.name,
+        hook: program.hook,
+        reason: program.reason,
+        waits: program.state == "waiting",
+    };
+    module.programs.into_iter().map(of_program).collect()
 }

@@ -410,7 +410,7 @@ fn stop(daemon: &mut Daemon, before: &KernelObjects) -> Result<String> {
     ensure!(status.success(), "the daemon ended with {status}");
     // Without links to many functions the kernel detaches one after the other.
     let is_fast = is_named(b"\0BPF_TRACE_UPROBE_MULTI\0")?;
-    let limit = Duration::from_secs(if is_fast { 1 } else { 10 });
+    let limit = Duration::from_secs(if is_fast { 2 } else { 10 });
     ensure!(time < limit, "the daemon took {:.1} s", time.as_secs_f64());
     during.freed()?;
     Ok(format!(
