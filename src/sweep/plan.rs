@@ -38,16 +38,11 @@ pub(super) fn plan(manifest: &Manifest, settings: &ModuleConfig, cpus: usize) ->
     }
 }
 
-/// The ways to have a program, without those by a hook to avoid unless there is no other.
+/// The ways to have a program, those by a hook to avoid after the others.
 fn alternatives(program: &Program, avoid: Option<Attach>) -> Vec<Alternative> {
-    let all = &program.alternatives;
-    let others = all.iter().filter(|it| Some(it.attach) != avoid);
-    let others: Vec<Alternative> = others.cloned().collect();
-    if others.is_empty() {
-        all.clone()
-    } else {
-        others
-    }
+    let mut alternatives = program.alternatives.clone();
+    alternatives.sort_by_key(|it| Some(it.attach) == avoid);
+    alternatives
 }
 
 fn has_histogram(manifest: &Manifest) -> bool {
@@ -227,6 +222,12 @@ mod tests {
         assert_eq!(hooks("block_io", None), ["tp_btf"; 3]);
         assert_eq!(hooks("block_io", Some(Attach::TpBtf)), ["raw_tp"; 3]);
         assert_eq!(hooks("block_io", Some(Attach::Kprobe)), ["tp_btf"; 3]);
+        let (manifest, settings) = of("block_io", |settings| {
+            settings.avoid = Some(Attach::TpBtf);
+        });
+        let programs = plan(&manifest, &settings, 8).programs;
+        let is_last = |it: &ProgramPlan| it.alternatives.last().unwrap().attach == Attach::TpBtf;
+        assert!(programs.iter().all(is_last), "the last resort");
         // Its names are nowhere else.
         let fences = hooks("dma_fence", Some(Attach::Tracepoint));
         assert_eq!(fences.iter().filter(|it| **it == "tracepoint").count(), 1);

@@ -18,22 +18,17 @@ pub struct Attachment {
     pub module: String,
     /// Empty where none of the module was tried.
     pub program: String,
-    /// Such as `tp_btf/sched_switch`; empty if it is not attached.
+    /// Such as `tp_btf/sched_switch`, also of one that waits for a library; empty if it cannot be
+    /// attached.
     pub hook: String,
-    /// Why it is not attached, though it may be loaded.
+    /// Why it is not attached.
     pub reason: String,
-    /// Whether it is loaded and waits for a library.
-    pub waits: bool,
 }
 
 impl Attachment {
-    /// The kind of hook, or what there is instead.
+    /// The kind of hook.
     fn cell(&self) -> &str {
-        match self.hook.split_once('/') {
-            Some((kind, _)) => kind,
-            None if self.waits => "loads",
-            None => "-",
-        }
+        self.hook.split_once('/').map_or("-", |(kind, _)| kind)
     }
 }
 
@@ -113,7 +108,6 @@ mod tests {
             program: program.to_owned(),
             hook: hook.to_owned(),
             reason: reason.to_owned(),
-            waits: false,
         }
     }
 

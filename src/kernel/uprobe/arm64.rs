@@ -62,14 +62,14 @@ const HINT: (u32, u32) = (0xffff_f01f, 0xd503_201f);
 const STEPPED_HINTS: [u32; 12] = [0, 7, 8, 10, 24, 25, 26, 27, 32, 34, 36, 38];
 
 /// Other branches to a register, with authentication; exceptions, such as `svc`; `msr` of an
-/// immediate, of a register; `mrs`; loads of a literal and `prfm` of one; exclusive loads and
+/// immediate, of a register; `mrs` of `daif`; loads of a literal and `prfm` of one; exclusive loads and
 /// stores, and `casp`.
 const REFUSED: [(u32, u32); 7] = [
     (0xfe00_0000, 0xd600_0000),
     (0xff00_0000, 0xd400_0000),
     (0xfff8_f01f, 0xd500_401f),
     (0xfff0_0000, 0xd510_0000),
-    (0xfff0_0000, 0xd530_0000),
+    (0xffff_ffe0, 0xd53b_4220),
     (0x3b00_0000, 0x1800_0000),
     (0x3f80_0000, 0x0800_0000),
 ];
@@ -105,7 +105,8 @@ mod tests {
             (0xd65f_03c0, "ret", Emulated),
             (0xd65f_0bff, "retaa", Refused),
             (0xd61f_0a1f, "braaz x16", Refused),
-            (0xd53b_d040, "mrs x0, tpidr_el0", Refused),
+            (0xd53b_d040, "mrs x0, tpidr_el0", Stepped),
+            (0xd53b_4220, "mrs x0, daif", Refused),
             (0xd51b_d040, "msr tpidr_el0, x0", Refused),
             (0xd400_0001, "svc #0", Refused),
             (0xd420_0000, "brk #0", Refused),

@@ -40,6 +40,8 @@ pub struct Options {
     configuration: String,
     arguments: Vec<String>,
     address: Option<SocketAddr>,
+    /// Whether it is somebody else's process.
+    as_other: bool,
 }
 
 impl Options {
@@ -50,6 +52,7 @@ impl Options {
             configuration: CONFIGURATION.to_owned(),
             arguments: Vec::new(),
             address: None,
+            as_other: false,
         }
     }
 
@@ -79,7 +82,10 @@ impl Options {
             "--clear-groups",
         ];
         let user = user.into_iter().map(OsString::from);
-        self.launched_by(user.chain(sets.map(OsString::from)))
+        Self {
+            as_other: true,
+            ..self.launched_by(user.chain(sets.map(OsString::from)))
+        }
     }
 
     /// Only these modules.
@@ -109,14 +115,19 @@ impl Options {
     pub fn start(self) -> Result<Daemon> {
         let address = self.address.map_or_else(free_address, Ok)?;
         let directory = tempfile::tempdir()?;
-        // The daemon may be somebody else.
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let mut binary = self.binary.clone();
+        if self.as_other {
+            // Who need not be allowed into the directory of the build.
+            fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+            binary = directory.path().join("geophone");
+            fs::copy(&self.binary, &binary)?;
+        }
         let file = directory.path().join("geophone.toml");
         fs::write(&file, &self.configuration)?;
         let log = File::create(log_file(&directory))?;
         let begin = Instant::now();
         let mut command = self.launcher;
-        command.push(self.binary.clone().into());
+        command.push(binary.into());
         command.push("run".into());
         let (program, arguments) = command.split_first().context("no program")?;
         let child = unconfigured(program)

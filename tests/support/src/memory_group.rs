@@ -24,6 +24,15 @@ impl MemoryGroup {
         fs::create_dir(&directory).with_context(|| directory.display().to_string())?;
         let group = Self { directory };
         group.write(limit, bytes)?;
+        // Where there is swap, the group shall have none of it.
+        for (swap, bytes) in [
+            ("memory.swap.max", 0),
+            ("memory.memsw.limit_in_bytes", bytes),
+        ] {
+            if group.directory.join(swap).exists() {
+                group.write(swap, bytes)?;
+            }
+        }
         Ok(group)
     }
 

@@ -24,7 +24,6 @@ struct Module {
 #[derive(Deserialize)]
 struct Program {
     name: String,
-    state: String,
     hook: String,
     reason: String,
 }
@@ -50,7 +49,6 @@ fn of_module(module: Module) -> Vec<Attachment> {
             program: String::new(),
             hook: String::new(),
             reason: module.reason,
-            waits: false,
         }];
     }
     let of_program = |program: Program| Attachment {
@@ -58,7 +56,6 @@ fn of_module(module: Module) -> Vec<Attachment> {
         program: program.name,
         hook: program.hook,
         reason: program.reason,
-        waits: program.state == "waiting",
     };
     module.programs.into_iter().map(of_program).collect()
 }
