@@ -53,8 +53,6 @@ pub fn confine(duty: Duty) {
 }
 
 fn keep(duty: Duty) -> Result<(), CapsError> {
-    // Refused by no kernel that runs eBPF.
-    let _ = rustix::thread::set_no_new_privs(true);
     let held = caps::read(None, CapSet::Permitted)?;
     if held.contains(&Capability::CAP_SETPCAP) {
         caps::clear(None, CapSet::Bounding)?;
@@ -75,7 +73,10 @@ fn keep(duty: Duty) -> Result<(), CapsError> {
         keep.insert(Capability::CAP_SYS_ADMIN);
         caps::set(None, CapSet::Effective, &keep)?;
     }
-    caps::set(None, CapSet::Permitted, &keep)
+    caps::set(None, CapSet::Permitted, &keep)?;
+    // Last, to show that all is done. Refused by no kernel that runs eBPF.
+    let _ = rustix::thread::set_no_new_privs(true);
+    Ok(())
 }
 
 /// Nothing since kernel 5.19, where a descriptor is enough. Before, nothing may be asked of

