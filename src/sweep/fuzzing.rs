@@ -44,15 +44,7 @@ pub fn tally<'a>(
     for (key, count) in entries {
         tally.add(key, std::iter::once(count));
     }
-    let reading = Reading {
-        offset: 0,
-        shape: Shape::Cell,
-        elements: vec![Vec::new()],
-        schema: 0,
-        tick_exponent: 0,
-        per_cpu: false,
-    };
-    let mut metric = BoundMetric::new(Arc::clone(descriptor), reading);
+    let mut metric = BoundMetric::new(Arc::clone(descriptor), Reading::of_one_cell());
     for (meaning, cells) in tally.rows() {
         metric.collect(&meaning, cells, None);
     }

@@ -37,6 +37,20 @@ pub struct Reading {
     pub per_cpu: bool,
 }
 
+impl Reading {
+    /// Of a plain number for each entry.
+    pub fn of_one_cell() -> Self {
+        Self {
+            offset: 0,
+            shape: Shape::Cell,
+            elements: vec![Vec::new()],
+            schema: 0,
+            tick_exponent: 0,
+            per_cpu: false,
+        }
+    }
+}
+
 impl BoundMetric {
     pub fn new(descriptor: Arc<Descriptor>, reading: Reading) -> Self {
         let elements = reading.elements.len().max(1);
@@ -175,15 +189,7 @@ mod tests {
             stability: Stability::Stable,
             classic: (0, 0),
         };
-        let reading = Reading {
-            offset: 0,
-            shape: Shape::Cell,
-            elements: vec![Vec::new()],
-            schema: 0,
-            tick_exponent: 0,
-            per_cpu: false,
-        };
-        let mut metric = BoundMetric::new(Arc::new(descriptor), reading);
+        let mut metric = BoundMetric::new(Arc::new(descriptor), Reading::of_one_cell());
         let meaning = Meaning {
             labels: Vec::new(),
             since: SystemTime::UNIX_EPOCH,

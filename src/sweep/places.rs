@@ -90,7 +90,6 @@ impl Place {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::kernel::layout::Shape;
     use crate::kernel::testing::{array, may_load};
     use crate::snapshot::{Descriptor, Kind, OtlpName, Stability, Unit, Value};
     use crate::sweep::metric::Reading;
@@ -117,16 +116,8 @@ mod tests {
             stability: Stability::Stable,
             classic: (0, 0),
         };
-        let reading = Reading {
-            offset: 0,
-            shape: Shape::Cell,
-            elements: vec![Vec::new()],
-            schema: 0,
-            tick_exponent: 0,
-            per_cpu: false,
-        };
         CountMetric {
-            bound: BoundMetric::new(Arc::new(descriptor), reading),
+            bound: BoundMetric::new(Arc::new(descriptor), Reading::of_one_cell()),
             programs: programs.iter().map(ToString::to_string).collect(),
         }
     }

@@ -51,12 +51,9 @@ impl Binder<'_> {
 
     fn bind_count(&self, metric: &Metric) -> CountMetric {
         let reading = Reading {
-            offset: 0,
-            shape: Shape::Cell,
-            elements: vec![Vec::new()],
             schema: self.settings.schema,
             tick_exponent: metric.tick_exponent,
-            per_cpu: false,
+            ..Reading::of_one_cell()
         };
         CountMetric {
             bound: BoundMetric::new(self.manifest.descriptor(metric, false), reading),
