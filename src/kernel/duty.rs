@@ -86,7 +86,7 @@ fn to_sweep(held: &CapsHashSet) -> Result<CapsHashSet, CapsError> {
     Ok(if may_use_maps() {
         CapsHashSet::new()
     } else {
-        CapsHashSet::from([bpf(held)])
+        or_wholes(held, [Capability::CAP_BPF])
     })
 }
 
@@ -99,9 +99,13 @@ fn to_load(held: &CapsHashSet, tracefs_is_mounted: bool) -> CapsHashSet {
     keep
 }
 
-/// For those that are not held, what they are parts of.
 fn to_trace(held: &CapsHashSet, besides: impl IntoIterator<Item = Capability>) -> CapsHashSet {
-    let parts: CapsHashSet = TO_TRACE.into_iter().chain(besides).collect();
+    or_wholes(held, TO_TRACE.into_iter().chain(besides))
+}
+
+/// With those that are not held, what they are parts of.
+fn or_wholes(held: &CapsHashSet, parts: impl IntoIterator<Item = Capability>) -> CapsHashSet {
+    let parts: CapsHashSet = parts.into_iter().collect();
     let wholes = parts.difference(held).filter_map(|part| whole(*part));
     let wholes: CapsHashSet = wholes.collect();
     &parts | &wholes
@@ -115,15 +119,6 @@ fn whole(part: Capability) -> Option<Capability> {
         }
         Capability::CAP_DAC_READ_SEARCH => Some(Capability::CAP_DAC_OVERRIDE),
         _ => None,
-    }
-}
-
-/// What bpf(2) takes, of those that are held.
-fn bpf(held: &CapsHashSet) -> Capability {
-    if held.contains(&Capability::CAP_BPF) {
-        Capability::CAP_BPF
-    } else {
-        Capability::CAP_SYS_ADMIN
     }
 }
 
@@ -184,6 +179,6 @@ mod tests {
         let only = CapsHashSet::from([whole]);
         assert!(to_trace(&only, TO_ATTACH).contains(&whole));
         assert!(to_load(&only, true).contains(&whole));
-        assert_eq!(bpf(&only), Capability::CAP_SYS_ADMIN);
+        assert_eq!(&or_wholes(&only, [Capability::CAP_BPF]) & &only, only);
     }
 }
