@@ -1,6 +1,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
+use geophone_test_support::bracket::UNSEEN;
 use geophone_test_support::load::disk::{submit_together, write_and_read};
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::maps;
@@ -8,7 +9,7 @@ use geophone_test_support::requirement::Requirement;
 use geophone_test_support::scenario::block_errors::full_disk;
 use geophone_test_support::scenario::block_io::{compare, until_exported, until_gone};
 
-use crate::{UNSEEN, geophone, turn};
+use crate::{geophone, turn};
 
 /// The kernel stops its clock when it has woken up whoever waited, some microseconds after
 /// the tracepoint.

@@ -40,12 +40,6 @@ use geophone_test_support::privileges;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_geophone");
 
-/// The share of events that may pass no tracepoint: see
-/// [`geophone_test_support::bracket::Comparison::nearly_equal`]. On most hosts none does;
-/// where some did, they were some ten a second, of ten thousands. The kernels of vm-test
-/// are allowed none.
-const UNSEEN: f64 = 0.02;
-
 /// The right to load eBPF programs and to have the machine's counters to oneself;
 /// `None` where there are no privileges.
 fn turn() -> Option<MutexGuard<'static, ()>> {

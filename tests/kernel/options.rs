@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use geophone_test_support::bracket::{Comparison, Reading};
+use geophone_test_support::bracket::{Comparison, Reading, UNSEEN};
 use geophone_test_support::exposition::Exposition;
 use geophone_test_support::load::schedule::Competition;
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::process::{run_to_end, unconfigured};
 use geophone_test_support::scenario;
 
-use crate::{BINARY, UNSEEN, geophone, turn};
+use crate::{BINARY, geophone, turn};
 
 /// Not the sum of the waits: what a task waited on the queues it was moved from is known from
 /// the second run that a daemon sees of it, and two daemons begin at different times.

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use geophone_test_support::bracket::UNSEEN;
 use geophone_test_support::scenario::runqueue::{groups, machine};
 
-use crate::{UNSEEN, geophone, turn};
+use crate::{geophone, turn};
 
 pub const TIME: Duration = Duration::from_secs(2);
 

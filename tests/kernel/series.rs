@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use geophone_test_support::bracket::UNSEEN;
 use geophone_test_support::bracket::{Comparison, Reading};
 use geophone_test_support::client::Client;
 use geophone_test_support::daemon::Daemon;
@@ -12,7 +13,7 @@ use geophone_test_support::oracle::disk::Disk;
 use geophone_test_support::scenario::block_io::{until_exported, until_gone};
 use geophone_test_support::wait;
 
-use crate::{UNSEEN, geophone, turn};
+use crate::{geophone, turn};
 
 const COUNT: &str = "geophone_block_io_duration_seconds_count";
 const FOLDED: &str = "geophone_series_folded_total";

@@ -3,14 +3,14 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use geophone_test_support::bracket::{Comparison, Reading};
+use geophone_test_support::bracket::{Comparison, Reading, UNSEEN};
 use geophone_test_support::exposition::Exposition;
 use geophone_test_support::load::schedule::Competition;
 use geophone_test_support::oracle::schedule::switches;
 use geophone_test_support::process::{Ended, run_to_end, unconfigured};
 use geophone_test_support::wait;
 
-use crate::{BINARY, UNSEEN, geophone, turn};
+use crate::{BINARY, geophone, turn};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const ON: &str = "geophone_run_statistics_seconds_total";

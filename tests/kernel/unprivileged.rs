@@ -1,10 +1,11 @@
 //! The daemon as an ordinary user, with the capabilities that tracing takes and no others.
 
+use geophone_test_support::bracket::UNSEEN;
 use geophone_test_support::daemon::Options;
 use geophone_test_support::privileges;
 use geophone_test_support::scenario::{runqueue, tcp};
 
-use crate::{BINARY, UNSEEN, runqueue::TIME, turn};
+use crate::{BINARY, runqueue::TIME, turn};
 
 #[test]
 fn an_ordinary_user_measures_the_same() {

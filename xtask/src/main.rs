@@ -12,6 +12,9 @@ mod fuzz;
 mod grid;
 mod guest;
 mod release;
+mod row;
+mod sink;
+mod soak;
 mod venv;
 mod vm;
 mod vm_test;
@@ -45,6 +48,12 @@ enum Chore {
     Bench(bench::Arguments),
     Fetch(fetch::Arguments),
     Fuzz(fuzz::Arguments),
+    Soak(soak::Arguments),
+    /// What soak has to hold connections open
+    #[command(hide = true)]
+    HoldConnections {
+        count: usize,
+    },
     /// What the machines of vm-test run as their first process
     #[command(hide = true)]
     Guest,
@@ -60,6 +69,8 @@ fn main() -> Result<()> {
         Chore::Bench(arguments) => bench::run(&root, &arguments),
         Chore::Fetch(arguments) => fetch::run(&root, &arguments),
         Chore::Fuzz(arguments) => fuzz::run(&root, &arguments),
+        Chore::Soak(arguments) => soak::run(&root, &arguments),
+        Chore::HoldConnections { count } => soak::hold(count),
         Chore::Guest => guest::run(),
     }
 }

@@ -174,6 +174,19 @@ impl Daemon {
         fs::read_to_string(log_file(&self.directory)).unwrap_or_default()
     }
 
+    /// Bytes of `VmRSS` in `/proc/PID/status`.
+    pub fn resident(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes: u64 = line
+            .context("no VmRSS")?
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()?;
+        Ok(kibibytes << 10)
+    }
+
     /// Sends `signal`; gives the exit status and the time until the end.
     pub fn stop(&mut self, signal: Signal) -> Result<(ExitStatus, Duration)> {
         let begin = Instant::now();

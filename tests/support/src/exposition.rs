@@ -15,17 +15,28 @@ pub struct Sample {
     pub name: String,
     pub labels: Vec<(String, String)>,
     pub value: f64,
+    /// It is of a counter or of a histogram, and never falls.
+    pub cumulative: bool,
 }
 
 impl Exposition {
     pub fn parse(text: &str) -> Result<Self> {
-        let lines = text
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let samples = lines
-            .map(|line| sample(line).with_context(|| format!("not a sample: {line}")))
-            .collect::<Result<_>>()?;
+        let mut samples = Vec::new();
+        let mut cumulative = false;
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            if let Some(kind) = line.strip_prefix("# TYPE ") {
+                cumulative = kind.ends_with(" counter") || kind.ends_with(" histogram");
+            }
+            if !line.starts_with('#') {
+                let sample = sample(line, cumulative);
+                samples.push(sample.with_context(|| format!("not a sample: {line}"))?);
+            }
+        }
         Ok(Self { samples })
+    }
+
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
     }
 
     /// How many samples the page has.
@@ -81,7 +92,8 @@ impl Sample {
     }
 }
 
-fn sample(line: &str) -> Option<Sample> {
+/// A line of a family that is `cumulative` or not.
+fn sample(line: &str, cumulative: bool) -> Option<Sample> {
     let end = line.find(['{', ' '])?;
     let (name, mut rest) = line.split_at(end);
     let mut labels = Vec::new();
@@ -104,6 +116,7 @@ fn sample(line: &str) -> Option<Sample> {
         name: name.to_owned(),
         labels,
         value,
+        cumulative,
     })
 }
 
@@ -132,7 +145,9 @@ mod tests {
     const PAGE: &str = "# TYPE a counter\n\
         a{x=\"1\",y=\"q\\\"}\\\\\"} 3\n\
         a{x=\"2\",y=\"\"} 4.5\n\
+        # TYPE b gauge\n\
         b 1e3\n\
+        # TYPE c histogram\n\
         c_bucket{le=\"+Inf\"} +Inf\n";
 
     #[test]
@@ -142,6 +157,14 @@ mod tests {
         assert_eq!(page.sum("a", &[("y", "q\"}\\")]), Some(3.0));
         assert_eq!(page.sum("b", &[]), Some(1000.0));
         assert_eq!(page.sum("c_bucket", &[("le", "+Inf")]), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn what_never_falls_is_told_by_its_type() {
+        let page = Exposition::parse(PAGE).unwrap();
+        let cumulative = page.samples().iter().filter(|sample| sample.cumulative);
+        let names: Vec<&str> = cumulative.map(|sample| sample.name.as_str()).collect();
+        assert_eq!(names, ["a", "a", "c_bucket"]);
     }
 
     #[test]

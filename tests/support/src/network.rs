@@ -14,7 +14,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::process::output;
 
 /// A port at which nobody listens (RFC 863).
-const DISCARD: u16 = 9;
+pub const DISCARD: u16 = 9;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -10,13 +10,15 @@ use geophone_test_support::control_group::Group;
 use geophone_test_support::cpus::online;
 use geophone_test_support::load::busy::Busy;
 use geophone_test_support::load::disk::write_and_read;
+use geophone_test_support::load::forks::storm;
+use geophone_test_support::load::ring::Ring;
 use geophone_test_support::load::schedule::Competition;
 use geophone_test_support::load::tcp::{Sink, be_refused, reset, send};
 use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::mount::FileSystem;
 use geophone_test_support::network::Pair;
 use geophone_test_support::oracle::disk::Disk;
-use geophone_test_support::oracle::schedule::{Task, runnable};
+use geophone_test_support::oracle::schedule::{Task, runnable, switches};
 use geophone_test_support::oracle::tcp::Tcp;
 use geophone_test_support::privileges;
 
@@ -59,14 +61,62 @@ fn a_load_in_a_group_is_all_there_is_in_it() {
 }
 
 #[test]
-fn while_busy_no_cpu_is_idle() {
-    let _busy = Busy::start().unwrap();
-    let before = idle();
-    let load = Competition::new(1, 1).unwrap();
+fn threads_that_yield_switch_all_the_time() {
+    let mut load = Competition::new(0, 0).unwrap();
+    load.bustle(2 * online().unwrap().len()).unwrap();
+    let before = switches().unwrap();
     load.run(Duration::from_millis(300));
-    assert_eq!(idle(), before);
-    // This thread is runnable, too.
-    assert!(runnable().unwrap() > online().unwrap().len() as u64);
+    assert!(switches().unwrap() - before > 1000);
+}
+
+#[test]
+fn a_token_wakes_a_thread_of_each_group_in_turn() {
+    if !privileges::present() {
+        return;
+    }
+    let groups = (0..5).map(|_| Group::new().unwrap());
+    let mut ring = Ring::new(groups.collect()).unwrap();
+    let runs = |task: &u32| Task::sum_of(&[*task]).unwrap().delay.runs;
+    let before: Vec<u64> = ring.tasks().iter().map(runs).collect();
+    ring.start(1).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let passed = ring.stop(1).unwrap();
+    assert!(passed > 100, "{passed}");
+    let after: Vec<u64> = ring.tasks().iter().map(runs).collect();
+    for (before, after) in before.iter().zip(&after) {
+        assert!(after - before >= passed / 5, "{before} to {after}");
+    }
+    // Nothing goes round.
+    assert_eq!(ring.stop(0).unwrap(), 0);
+}
+
+#[test]
+fn a_storm_forks_as_often_as_it_was_told() {
+    let before = forks();
+    storm(2, 100).unwrap();
+    // Others fork, too; the shells themselves do.
+    assert!(forks() - before >= 202);
+}
+
+/// Processes and threads that were ever made.
+fn forks() -> u64 {
+    let text = fs::read_to_string("/proc/stat").unwrap();
+    let mut lines = text.lines();
+    let number = lines.find_map(|line| line.strip_prefix("processes "));
+    number.unwrap().parse().unwrap()
+}
+
+#[test]
+fn while_busy_no_cpu_is_idle() {
+    for busy in [Busy::start, Busy::yielding] {
+        let _busy = busy().unwrap();
+        let before = idle();
+        let load = Competition::new(1, 1).unwrap();
+        load.run(Duration::from_millis(300));
+        assert_eq!(idle(), before);
+        // This thread is runnable, too.
+        assert!(runnable().unwrap() > online().unwrap().len() as u64);
+    }
 }
 
 /// Time that all CPUs were idle, in ticks (the fourth and fifth number in `/proc/stat`).

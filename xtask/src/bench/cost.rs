@@ -18,7 +18,7 @@ use geophone_test_support::network::Pair;
 use geophone_test_support::{maps, scenario};
 
 use super::empty::Empty;
-use super::row::{Row, Unit};
+use crate::row::{Row, Unit};
 
 /// How often each case is measured.
 const ROUNDS: usize = 5;

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use geophone_test_support::daemon::{Daemon, Options};
+use anyhow::Result;
+use geophone_test_support::daemon::Options;
 
 use super::median;
-use super::row::Row;
+use crate::row::Row;
 
 const STARTS: usize = 5;
 /// How often it is scraped while it settles, as a Prometheus would.
@@ -34,7 +34,7 @@ pub fn measure(binary: &Path, settle: Duration) -> Result<Vec<Row>> {
     let memory = format!("resident memory after {} s", settle.as_secs());
     Ok(vec![
         Row::time("start to first scrape", median(starts)).budget(300.0),
-        Row::memory(memory, resident(&daemon)? as f64).budget(12.0),
+        Row::memory(memory, daemon.resident()? as f64).budget(12.0),
         Row::memory("eBPF maps", maps).budget(4.0),
         Row::memory("binary", size as f64).budget(8.0),
     ])
@@ -45,15 +45,4 @@ fn first_scrape(binary: &Path) -> Result<Duration> {
     let ready = Instant::now();
     daemon.client()?.metrics()?;
     Ok(daemon.start + ready.elapsed())
-}
-
-/// Bytes of `VmRSS` in `/proc/PID/status`.
-pub fn resident(daemon: &Daemon) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id()))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kibibytes << 10)
 }

@@ -5,9 +5,7 @@ mod empty;
 mod footprint;
 mod otlp;
 mod reading;
-mod row;
 mod scrape;
-mod sink;
 mod uprobe;
 
 use std::path::{Path, PathBuf};
@@ -15,8 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use self::row::{Row, print};
 use crate::release;
+use crate::row::{Row, print};
 
 /// Measure what the daemon costs on this machine
 ///

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use geophone_test_support::daemon::Options;
 
-use super::footprint::resident;
-use super::row::{Row, Unit};
-use super::sink;
 use crate::command::text;
+use crate::row::{Row, Unit};
+use crate::sink;
 
 /// How often both daemons are scraped, as a Prometheus would.
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
@@ -81,5 +80,5 @@ fn memory(binary: &Path, settle: Duration) -> Result<(u64, u64, f64)> {
         .unwrap_or(0.0);
     ensure!(points > 0.0, "nothing was pushed: {}", with.log());
     let nanoseconds = seconds * 1e9 / points;
-    Ok((resident(&without)?, resident(&with)?, nanoseconds))
+    Ok((without.resident()?, with.resident()?, nanoseconds))
 }

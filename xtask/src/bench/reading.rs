@@ -7,7 +7,7 @@ use geophone::kernel::{Entries, MapHandle};
 use geophone_test_support::maps;
 
 use super::median;
-use super::row::Row;
+use crate::row::Row;
 
 const ENTRIES: u32 = 10_000;
 const READINGS: usize = 50;

@@ -9,7 +9,7 @@ use geophone_test_support::daemon::{Daemon, Options};
 use geophone_test_support::wait;
 
 use super::median;
-use super::row::Row;
+use crate::row::Row;
 
 /// For the kernel to let go of a group that has just become empty.
 const GRACE: Duration = Duration::from_secs(2);

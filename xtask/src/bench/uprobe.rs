@@ -8,7 +8,7 @@ use geophone_test_support::probe::Probe;
 use geophone_test_support::replica::{Replica, THUNK};
 
 use super::median;
-use super::row::{Row, Unit};
+use crate::row::{Row, Unit};
 
 /// Runs of which the middle one counts.
 const RUNS: usize = 7;

@@ -5,6 +5,8 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
+use rustix::process::setpriority_process;
+use rustix::thread::gettid;
 
 use crate::cpus::{bind, online};
 
@@ -16,6 +18,15 @@ pub struct Busy {
 
 impl Busy {
     pub fn start() -> Result<Self> {
+        Self::with_nice(0)
+    }
+
+    /// At the lowest priority: next to nothing is taken from what else there is to do.
+    pub fn yielding() -> Result<Self> {
+        Self::with_nice(19)
+    }
+
+    fn with_nice(nice: i32) -> Result<Self> {
         let mut busy = Self {
             ended: Arc::default(),
             threads: Vec::new(),
@@ -24,7 +35,7 @@ impl Busy {
             let ended = Arc::clone(&busy.ended);
             let (tell, bound) = mpsc::channel();
             busy.threads.push(thread::spawn(move || {
-                let _ = tell.send(bind(cpu));
+                let _ = tell.send(settle(cpu, nice));
                 while !ended.load(Ordering::Relaxed) {
                     spin_loop();
                 }
@@ -42,4 +53,11 @@ impl Drop for Busy {
             let _ = thread.join();
         }
     }
+}
+
+/// Places the calling thread.
+fn settle(cpu: usize, nice: i32) -> Result<()> {
+    bind(cpu)?;
+    // Linux has a priority for each thread, by its id (setpriority(2)).
+    Ok(setpriority_process(Some(gettid()), nice)?)
 }

@@ -2,5 +2,7 @@
 
 pub mod busy;
 pub mod disk;
+pub mod forks;
+pub mod ring;
 pub mod schedule;
 pub mod tcp;

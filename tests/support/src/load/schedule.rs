@@ -74,6 +74,17 @@ impl Competition {
         })
     }
 
+    /// Adds `count` threads that do nothing but give their CPU to another.
+    pub fn bustle(&mut self, count: usize) -> Result<()> {
+        (0..count).try_for_each(|_| {
+            self.work(|until| {
+                while Instant::now() < until {
+                    thread::yield_now();
+                }
+            })
+        })
+    }
+
     /// Ids of its threads, which are all that is in its control group.
     pub fn tasks(&self) -> &[u32] {
         &self.tasks
