@@ -94,7 +94,7 @@ impl Keyring {
     pub fn create_first(&self, map: &MapHandle) -> Result<(), MapError> {
         for &id in self.known.keys() {
             for key in self.keys_of(id) {
-                map.insert_zero(&key)?;
+                map.insert_first(&key)?;
             }
         }
         Ok(())

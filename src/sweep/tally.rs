@@ -46,7 +46,7 @@ impl Tally {
     pub fn create_other(&mut self, map: &MapHandle) -> Result<(), MapError> {
         let mut key = vec![0; self.key_size];
         self.texts.write(&mut key, OTHER);
-        map.insert_zero(&key)?;
+        map.insert_first(&key)?;
         self.ranks.insert(self.texts.read(&key), usize::MAX);
         Ok(())
     }

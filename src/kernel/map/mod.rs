@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cpus;
 use entries::Shape;
@@ -21,8 +21,12 @@ use kind::{ARRAY, PERCPU_ARRAY};
 
 use super::sys::{ANY, Cursor, ENOTSUPP, MapFd, NO_EXIST, map_info};
 
-/// How often, and how far apart, to ask for memory that the kernel is about to have.
-const REFILL_TRIES: u32 = 20;
+/// How long to wait for memory that the kernel is about to have. A worker of the kernel gets it,
+/// which waits for its turn where all CPUs are taken. At a sweep others wait, too, and it can be
+/// tried again at the next.
+const REFILL_LIMIT: Duration = Duration::from_millis(100);
+/// As a module begins, which it cannot without its first entries.
+const FIRST_REFILL_LIMIT: Duration = Duration::from_secs(5);
 const REFILL_PAUSE: Duration = Duration::from_millis(1);
 
 /// Bytes of values that one call asks for: large enough that calls are few, small enough
@@ -323,15 +327,23 @@ impl MapHandle {
     /// Since 6.1 the kernel takes new entries from a reserve of a few, which it fills up
     /// behind our back (kernel/bpf/memalloc.c): what it refuses now it grants a little later.
     pub fn insert_zero(&self, key: &[u8]) -> Result<bool, MapError> {
+        self.insert_within(REFILL_LIMIT, key)
+    }
+
+    /// As [`Self::insert_zero`], for what nothing can begin without: waits longer.
+    pub fn insert_first(&self, key: &[u8]) -> Result<bool, MapError> {
+        self.insert_within(FIRST_REFILL_LIMIT, key)
+    }
+
+    fn insert_within(&self, limit: Duration, key: &[u8]) -> Result<bool, MapError> {
         let zero = vec![0; self.shape.element_size()];
-        let mut tries = 0;
+        let begin = Instant::now();
         loop {
-            tries += 1;
             match self.fd.update(key, &zero, NO_EXIST) {
                 Ok(()) => return Ok(true),
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EEXIST) => return Ok(false),
-                    Some(libc::ENOMEM) if tries < REFILL_TRIES => thread::sleep(REFILL_PAUSE),
+                    Some(libc::ENOMEM) if begin.elapsed() < limit => thread::sleep(REFILL_PAUSE),
                     _ => return Err(self.failed("create an entry")(error)),
                 },
             }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -14,23 +15,39 @@ use crate::wait;
 pub struct Group {
     directory: PathBuf,
     label: String,
-    _file_system: FileSystem,
+    /// Goes when the last group goes, if it was mounted for them.
+    _file_system: Arc<FileSystem>,
 }
 
 impl Group {
     /// A threaded one (`Documentation/admin-guide/cgroup-v2.rst`, "Threads"): threads can enter
     /// it one by one while the process stays where it is.
     pub fn new() -> Result<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let group = Self::named(&format!("geophone-test-{}-{number}", std::process::id()))?;
-        group.write("cgroup.type", "threaded")?;
-        Ok(group)
+        Self::threaded(mounted()?)
+    }
+
+    /// Many threaded ones.
+    pub fn several(count: usize) -> Result<Vec<Self>> {
+        let file_system = mounted()?;
+        let each = (0..count).map(|_| Self::threaded(Arc::clone(&file_system)));
+        each.collect()
     }
 
     /// One for whole processes.
     pub fn named(name: &str) -> Result<Self> {
-        let file_system = FileSystem::of_kind("cgroup2")?;
+        Self::within(mounted()?, name)
+    }
+
+    fn threaded(file_system: Arc<FileSystem>) -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("geophone-test-{}-{number}", std::process::id());
+        let group = Self::within(file_system, &name)?;
+        group.write("cgroup.type", "threaded")?;
+        Ok(group)
+    }
+
+    fn within(file_system: Arc<FileSystem>, name: &str) -> Result<Self> {
         let above = own()?;
         let above = above.trim_end_matches('/');
         let label = format!("{above}/{name}");
@@ -76,6 +93,10 @@ impl Drop for Group {
             eprintln!("left behind: {}: {error}", self.directory.display());
         }
     }
+}
+
+fn mounted() -> Result<Arc<FileSystem>> {
+    FileSystem::of_kind("cgroup2").map(Arc::new)
 }
 
 /// The group of this process in the unified hierarchy (cgroups(7)).

@@ -22,6 +22,7 @@ pub mod multipath;
 pub mod network;
 pub mod nvidia_test;
 pub mod object;
+pub mod open_files;
 pub mod oracle;
 pub mod privileges;
 pub mod probe;

@@ -1,6 +1,6 @@
 //! Starting programs, and those that are to end by themselves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
@@ -65,6 +65,28 @@ pub fn held(pid: u32, key: &str) -> Result<BTreeSet<u32>> {
         ids.extend(id.and_then(|id| id.trim().parse::<u32>().ok()));
     }
     Ok(ids)
+}
+
+/// The sum over the programs that process `pid` holds of the number behind `key` in their fdinfo;
+/// none where this kernel does not tell it.
+pub fn sum_over_programs(pid: u32, key: &str) -> Result<Option<u64>> {
+    let directory = format!("/proc/{pid}/fdinfo");
+    let entries = fs::read_dir(&directory).with_context(|| directory.clone())?;
+    let mut each = BTreeMap::new();
+    for entry in entries {
+        let Ok(text) = fs::read_to_string(entry?.path()) else {
+            continue;
+        };
+        let number = |key: &str| {
+            let number = text.lines().find_map(|line| line.strip_prefix(key))?;
+            number.trim().parse::<u64>().ok()
+        };
+        // A program may have several descriptors.
+        if let (Some(id), Some(value)) = (number("prog_id:"), number(key)) {
+            each.insert(id, value);
+        }
+    }
+    Ok((!each.is_empty()).then(|| each.values().sum()))
 }
 
 /// What a tool of the system writes to its standard output.

@@ -18,7 +18,7 @@ use geophone_test_support::loop_device::LoopDevice;
 use geophone_test_support::mount::FileSystem;
 use geophone_test_support::network::Pair;
 use geophone_test_support::oracle::disk::Disk;
-use geophone_test_support::oracle::schedule::{Task, runnable, switches};
+use geophone_test_support::oracle::schedule::{Task, runnable};
 use geophone_test_support::oracle::tcp::Tcp;
 use geophone_test_support::privileges;
 
@@ -64,9 +64,14 @@ fn a_load_in_a_group_is_all_there_is_in_it() {
 fn threads_that_yield_switch_all_the_time() {
     let mut load = Competition::new(0, 0).unwrap();
     load.bustle(2 * online().unwrap().len()).unwrap();
-    let before = switches().unwrap();
+    let own = || {
+        let task = Task::sum_of(load.tasks()).unwrap();
+        task.voluntary + task.involuntary
+    };
+    let before = own();
     load.run(Duration::from_millis(300));
-    assert!(switches().unwrap() - before > 1000);
+    let switches = own() - before;
+    assert!(switches > 1000, "{switches}");
 }
 
 #[test]
@@ -74,17 +79,20 @@ fn a_token_wakes_a_thread_of_each_group_in_turn() {
     if !privileges::present() {
         return;
     }
-    let groups = (0..5).map(|_| Group::new().unwrap());
-    let mut ring = Ring::new(groups.collect()).unwrap();
-    let runs = |task: &u32| Task::sum_of(&[*task]).unwrap().delay.runs;
-    let before: Vec<u64> = ring.tasks().iter().map(runs).collect();
+    let mut ring = Ring::new(Group::several(5).unwrap()).unwrap();
+    let runs = |ring: &Ring| {
+        let each = ring.tasks().iter();
+        let each = each.map(|task| Task::sum_of(&[*task]).unwrap().delay.runs);
+        each.collect::<Vec<u64>>()
+    };
+    let before = runs(&ring);
     ring.start(1).unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let passed = ring.stop(1).unwrap();
     assert!(passed > 100, "{passed}");
-    let after: Vec<u64> = ring.tasks().iter().map(runs).collect();
-    for (before, after) in before.iter().zip(&after) {
-        assert!(after - before >= passed / 5, "{before} to {after}");
+    // A token may be there before its thread sleeps, when a CPU was taken away.
+    for (before, after) in before.iter().zip(&runs(&ring)) {
+        assert!(after - before >= passed / 10, "{before} to {after}");
     }
     // Nothing goes round.
     assert_eq!(ring.stop(0).unwrap(), 0);

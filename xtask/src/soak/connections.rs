@@ -3,12 +3,16 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use geophone_test_support::bracket::Comparison;
+use geophone_test_support::client::Client;
+use geophone_test_support::exposition::Exposition;
 use geophone_test_support::network::Namespace;
+use geophone_test_support::{open_files, wait};
 
-use super::load::{Counters, Load, Span};
+use super::held::{Held, Span};
+use super::load::{Counters, Load};
 
 const CONNECTIONS: usize = 100_000;
 /// Fewer than a port has others to connect to, by default; two files are open for each.
@@ -16,6 +20,9 @@ const EACH: usize = 8000;
 const FILES: u64 = 2 * EACH as u64 + 64;
 const PROCESSES: usize = CONNECTIONS.div_ceil(EACH);
 const TOTAL: usize = PROCESSES * EACH;
+
+/// For the kernel to open or close one.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const OPENED: &str = "geophone_tcp_connections_opened_total";
 const CLOSED: &str = "geophone_tcp_connections_closed_total";
@@ -54,7 +61,16 @@ impl Load for Connections {
         Ok(TOTAL as u64)
     }
 
-    fn compare(&self, span: &Span, done: u64) -> Result<Vec<Comparison>> {
+    /// The second of two ends is closed a little later.
+    fn part(&self, client: &mut Client, before: &Exposition) -> Result<()> {
+        let closed = |page: &Exposition| page.sum(CLOSED, &[]).unwrap_or(0.0);
+        wait::until("the ends of all connections", PATIENCE, || {
+            let ends = closed(&client.metrics()?) - closed(before);
+            Ok((ends >= 2.0 * TOTAL as f64).then_some(()))
+        })
+    }
+
+    fn compare(&self, span: &Span<Counters>) -> Result<Vec<Held>> {
         let counter = |name: &'static str| {
             move |earlier: &Counters, later: &Counters| later.tcp.since(&earlier.tcp, name)
         };
@@ -64,14 +80,17 @@ impl Load for Connections {
             ("active opens", (OPENED, &active[..]), "Tcp.ActiveOpens"),
             ("passive opens", (OPENED, &passive[..]), "Tcp.PassiveOpens"),
         ];
-        let mut comparisons = Vec::new();
+        let mut held = Vec::new();
         for (what, metric, name) in opens {
-            comparisons.push(span.compare(what, "tcp", metric, counter(name))?);
+            held.push(span.same(what, "tcp", metric, counter(name))?);
         }
-        // Each has two ends. The kernel does not count them.
-        let closed = span.compare("closed", "tcp", (CLOSED, &[]), |_, _| 2.0 * done as f64)?;
-        comparisons.push(closed);
-        Ok(comparisons)
+        // The kernel does not count them: at least ours, at most all that were or became open.
+        let (before, after) = (&span.from.before.tcp, &span.to.after.tcp);
+        let most = ["Tcp.ActiveOpens", "Tcp.PassiveOpens"].map(|name| after.since(before, name));
+        let most = most.iter().sum::<f64>() + before.value("Tcp.CurrEstab");
+        let closed = span.same("closed", "tcp", (CLOSED, &[]), |_, _| 2.0 * TOTAL as f64)?;
+        held.push(closed.at_most(most));
+        Ok(held)
     }
 }
 
@@ -126,12 +145,12 @@ const OPEN: &str = "open\n";
 /// What a holder does: opens `count` connections to itself, and closes them at a line of its
 /// standard input.
 pub fn hold(count: usize) -> Result<()> {
-    super::files::allow(FILES)?;
+    open_files::allow(FILES)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     let mut ends = Vec::with_capacity(2 * count);
     for _ in 0..count {
-        ends.push(TcpStream::connect(address)?);
+        ends.push(TcpStream::connect_timeout(&address, PATIENCE)?);
         ends.push(listener.accept()?.0);
     }
     print!("{OPEN}");

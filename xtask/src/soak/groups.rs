@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use geophone_test_support::bracket::Comparison;
+use anyhow::{Result, ensure};
 use geophone_test_support::client::Client;
 use geophone_test_support::control_group::Group;
 use geophone_test_support::cpus::online;
 use geophone_test_support::exposition::Exposition;
 use geophone_test_support::load::ring::Ring;
-use geophone_test_support::wait;
+use geophone_test_support::{open_files, wait};
 
-use super::files;
-use super::load::{Counters, Load, Span};
+use super::held::{Held, Span};
+use super::load::{Counters, Load};
 
 const TIME: Duration = Duration::from_secs(2);
 const GROUPS: usize = 3000;
@@ -32,8 +31,8 @@ pub struct Groups {
 
 impl Groups {
     pub fn new() -> Result<Self> {
-        files::allow(FILES)?;
-        let groups: Vec<Group> = (0..GROUPS).map(|_| Group::new()).collect::<Result<_>>()?;
+        open_files::allow(FILES)?;
+        let groups = Group::several(GROUPS)?;
         let labels = groups.iter().map(|group| group.label().to_owned());
         Ok(Self {
             labels: labels.collect(),
@@ -43,10 +42,9 @@ impl Groups {
     }
 
     /// What is counted of the groups that have series of their own beside what their tasks say.
-    fn own(&self, span: &Span) -> Result<Comparison> {
-        let own: Vec<bool> = self
-            .labels
-            .iter()
+    fn own(&self, span: &Span<Counters>) -> Result<Held> {
+        let labels = self.labels.iter();
+        let own: Vec<bool> = labels
             .map(|label| waits(&span.from.page, label).is_some())
             .collect();
         let ours = |page: &Exposition| {
@@ -57,13 +55,11 @@ impl Groups {
             let tasks = counters.tasks.iter().zip(&own).filter(|(_, own)| **own);
             tasks.map(|(task, _)| task.delay.runs).sum::<u64>()
         };
-        Comparison::between(
-            "waits of groups with series of their own",
-            "runqueue",
-            (&span.from, &span.to),
-            ours,
-            |earlier, later| (kernel(later) - kernel(earlier)) as f64,
-        )
+        let what = "waits of groups with series of their own";
+        let held = span.each(what, "runqueue", ours, |earlier, later| {
+            (kernel(later) - kernel(earlier)) as f64
+        });
+        held.map(|held| held.but_unseen(span))
     }
 }
 
@@ -80,11 +76,15 @@ impl Load for Groups {
         "turns"
     }
 
-    fn configuration(&self) -> &'static str {
-        "[modules.runqueue]\nper_cgroup = true\n"
+    /// No other group comes or goes meanwhile.
+    fn configuration(&self) -> String {
+        "[modules.runqueue]\nper_cgroup = true\ncgroup_include = \".*/geophone-test-.*\"\n"
+            .to_owned()
     }
 
     fn meet(&self, client: &mut Client) -> Result<()> {
+        let none = (GROUPS - MOST_SERIES) as f64;
+        let folded = [("metric", "geophone_runqueue_cgroup_wait_seconds")];
         wait::until(
             "series of as many groups as may have them",
             PATIENCE,
@@ -93,7 +93,8 @@ impl Load for Groups {
                 // The other is that of all others.
                 let series = page.select(WAITS, &[]).count();
                 ensure!(series <= MOST_SERIES + 1, "{series} series of groups");
-                Ok((series == MOST_SERIES + 1).then_some(()))
+                let folded = page.sum("geophone_series_folded_total", &folded);
+                Ok((series == MOST_SERIES + 1 && folded >= Some(none)).then_some(()))
             },
         )
     }
@@ -108,17 +109,10 @@ impl Load for Groups {
         self.ring.stop(self.tokens)
     }
 
-    fn compare(&self, span: &Span, _done: u64) -> Result<Vec<Comparison>> {
-        let folded = |page: &Exposition| page.sum("geophone_series_folded_total", &[]);
-        let folded = folded(&span.to.page).context("nothing says how many have no series")?;
-        let least = (GROUPS - MOST_SERIES) as f64;
-        ensure!(
-            folded >= least,
-            "{folded} groups are said to have no series"
-        );
-        let all = span.compare("waits of all groups", "runqueue", (WAITS, &[]), |a, b| {
+    fn compare(&self, span: &Span<Counters>) -> Result<Vec<Held>> {
+        let all = span.same("waits of all groups", "runqueue", (WAITS, &[]), |a, b| {
             (b.switches - a.switches) as f64
         })?;
-        Ok(vec![self.own(span)?, all])
+        Ok(vec![self.own(span)?, all.but_unseen(span)])
     }
 }

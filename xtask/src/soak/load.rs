@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use geophone_test_support::bracket::{Comparison, Reading, UNSEEN};
+use geophone_test_support::bracket::Reading;
 use geophone_test_support::client::Client;
 use geophone_test_support::exposition::Exposition;
 use geophone_test_support::network::Namespace;
 use geophone_test_support::oracle::schedule::{Task, switches};
 use geophone_test_support::oracle::tcp::Tcp;
+
+use super::held::{Held, Span};
 
 const WAITS: &str = "geophone_runqueue_wait_seconds_count";
 const SWITCHES: &str = "geophone_runqueue_context_switches_total";
@@ -21,17 +23,14 @@ pub struct Counters {
     pub tasks: Vec<Task>,
 }
 
-/// A metric's name and labels.
-pub type Metric<'a> = (&'a str, &'a [(&'a str, &'a str)]);
-
 /// What a load does while no CPU is idle.
 pub trait Load {
     fn what(&self) -> &'static str;
     /// What of it is counted for the throughput.
     fn unit(&self) -> &'static str;
     /// For the daemon.
-    fn configuration(&self) -> &'static str {
-        ""
+    fn configuration(&self) -> String {
+        String::new()
     }
     /// Waits until the daemon knows what it has to know of the load.
     fn meet(&self, _client: &mut Client) -> Result<()> {
@@ -45,29 +44,13 @@ pub trait Load {
     }
     /// Works for some seconds; gives how much was done.
     fn work(&mut self) -> Result<u64>;
-    /// Holds what is counted of this load alone against the kernel.
-    fn compare(&self, _span: &Span, _done: u64) -> Result<Vec<Comparison>> {
-        Ok(Vec::new())
+    /// Waits until the daemon has counted what ends after the work.
+    fn part(&self, _client: &mut Client, _before: &Exposition) -> Result<()> {
+        Ok(())
     }
-}
-
-/// Two readings, and the work between them.
-pub struct Span<K = Counters> {
-    pub from: Reading<K>,
-    pub to: Reading<K>,
-}
-
-impl<K> Span<K> {
-    /// How much a metric has grown beside a counter of the kernel.
-    pub fn compare(
-        &self,
-        what: &str,
-        module: &str,
-        (name, labels): Metric<'_>,
-        kernel: impl Fn(&K, &K) -> f64,
-    ) -> Result<Comparison> {
-        let ours = |page: &Exposition| page.sum(name, labels);
-        Comparison::between(what, module, (&self.from, &self.to), ours, kernel)
+    /// Holds what is counted of this load alone against the kernel.
+    fn compare(&self, _span: &Span<Counters>) -> Result<Vec<Held>> {
+        Ok(Vec::new())
     }
 }
 
@@ -93,25 +76,25 @@ pub fn alone(load: &mut dyn Load) -> Result<Done> {
     })
 }
 
-/// The load with the daemon, and what it counted held against the kernel. A missed run is worth
-/// one event.
-pub fn watched(load: &mut dyn Load, client: &mut Client) -> Result<(Done, Vec<Comparison>)> {
+/// The load with the daemon, and what it counted beside what the kernel did.
+pub fn watched(load: &mut dyn Load, client: &mut Client) -> Result<(Done, Vec<Held>)> {
     load.meet(client)?;
+    let start = Instant::now();
     let from = read(load, client)?;
     let done = alone(load)?;
+    load.part(client, &from.page)?;
     let to = read(load, client)?;
-    let span = Span { from, to };
+    let time = start.elapsed();
+    let span = Span { from, to, time };
     let switches =
         |earlier: &Counters, later: &Counters| (later.switches - earlier.switches) as f64;
-    let mut comparisons = vec![
-        span.compare("waits", "runqueue", (WAITS, &[]), switches)?,
-        span.compare("switches", "runqueue", (SWITCHES, &[]), switches)?,
-    ];
-    comparisons.extend(load.compare(&span, done.amount)?);
-    for comparison in &comparisons {
-        comparison.nearly_equal(UNSEEN * comparison.kernel.1, 1.0)?;
+    let mut held = Vec::new();
+    for (what, metric) in [("waits", WAITS), ("switches", SWITCHES)] {
+        let same = span.same(what, "runqueue", (metric, &[]), switches)?;
+        held.push(same.but_unseen(&span));
     }
-    Ok((done, comparisons))
+    held.extend(load.compare(&span)?);
+    Ok((done, held))
 }
 
 fn read(load: &dyn Load, client: &mut Client) -> Result<Reading<Counters>> {

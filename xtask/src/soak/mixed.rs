@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use geophone_test_support::load::disk::write_and_read;
 use geophone_test_support::load::forks::storm;
 use geophone_test_support::load::schedule::Competition;
@@ -56,6 +56,13 @@ impl Mixed {
             }
             Ok(())
         }));
+    }
+
+    /// An error where a part has ended, which none does by itself.
+    pub fn goes_on(&self) -> Result<()> {
+        let ended = self.parts.iter().any(JoinHandle::is_finished);
+        ensure!(!ended, "a part of the load has ended: stopping says why");
+        Ok(())
     }
 
     /// Ends all parts; an error where one could not go on.

@@ -1,20 +1,23 @@
 //! `cargo xtask soak`: the daemon under loads as heavy as the machine allows.
 
 mod connections;
-mod files;
 mod forks;
 mod groups;
+mod held;
 mod load;
+mod measured;
 mod mixed;
+mod quality;
 mod slope;
 mod steady;
 mod switches;
+mod visitors;
 mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use geophone_test_support::daemon::Options;
 use geophone_test_support::load::busy::Busy;
 
@@ -24,14 +27,16 @@ use self::forks::Forks;
 use self::groups::Groups;
 use self::load::{Load, alone, watched};
 use self::switches::Switches;
-use self::watch::Watching;
+use self::watch::{Watch, Watching};
 use crate::release;
 use crate::row::{Row, Unit, print};
 
 type Make = fn() -> Result<Box<dyn Load>>;
 
-/// As Prometheus would on a bad day.
-const SCRAPES: Duration = Duration::from_secs(1);
+/// Far more often than any Prometheus.
+const SCRAPES: Duration = Duration::from_millis(100);
+/// Fewer say nothing of counters that fall.
+const LEAST_SCRAPES: u32 = 3;
 
 /// Hold the daemon's counts against the kernel's under heavy load, and watch it for long
 /// under a mixed one
@@ -66,9 +71,9 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
             || Ok(Box::new(Forks)),
         ];
         for load in loads {
-            let (row, falls) = measure(&mut *load()?, &binary, arguments.rounds)?;
+            let (row, faults) = measure(&mut *load()?, &binary, arguments.rounds)?;
             rows.push(row);
-            wrong.extend(falls);
+            wrong.extend(faults);
         }
         print(
             "Throughput with the daemon, as a multiple of that without",
@@ -83,46 +88,76 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The load in turn without and with the daemon; also gives which counters fell.
+/// The load in turn without and with the daemon; also gives what is wrong.
 fn measure(load: &mut dyn Load, binary: &Path, rounds: usize) -> Result<(Row, Vec<String>)> {
     eprintln!("{} ...", load.what());
     // No CPU is idle, so that the kernel's switches are ours; in both cases.
     let _busy = Busy::yielding()?;
+    // What is touched for the first time costs more.
+    alone(load)?;
+    let mut watched = Watched::default();
     let mut pairs = Vec::with_capacity(rounds);
-    let mut slowest = Duration::ZERO;
-    let mut missed = 0.0;
-    let mut falls = Vec::new();
-    for _ in 0..rounds {
-        let without = alone(load)?.per_second();
-        let options = Options::new(binary).configuration(load.configuration());
-        let daemon = options.start()?;
-        let watching = Watching::start(daemon.client()?, SCRAPES);
-        let outcome = watched(load, &mut daemon.client()?);
-        let watch = watching.stop()?;
-        let (done, comparisons) = outcome?;
-        for comparison in &comparisons {
-            missed += comparison.missed;
-            eprintln!("  {comparison}");
-        }
-        falls.extend(watch.falls);
-        slowest = slowest.max(watch.slowest);
-        pairs.push((without, done.per_second()));
+    for round in 0..rounds {
+        // Whoever comes first shall not always be the same.
+        let pair = if round % 2 == 0 {
+            let without = alone(load)?.per_second();
+            (without, watched.round(load, binary)?)
+        } else {
+            let with = watched.round(load, binary)?;
+            (alone(load)?.per_second(), with)
+        };
+        pairs.push(pair);
     }
-    pairs.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
     let ratio = |(without, with): &(f64, f64)| with / without;
-    let (least, most) = (pairs.first().map(ratio), pairs.last().map(ratio));
-    let (without, with) = pairs
-        .get(rounds / 2)
-        .copied()
-        .unwrap_or((f64::NAN, f64::NAN));
-    let unit = load.unit();
+    pairs.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    let at = |index: usize| pairs.get(index).copied().unwrap_or((f64::NAN, f64::NAN));
+    let middle = at(rounds / 2);
     let detail = format!(
-        "{:.3} to {:.3}; {with:.0} and {without:.0} {unit} a second, {missed} runs missed, \
-         slowest scrape {:.1} ms",
-        least.unwrap_or(f64::NAN),
-        most.unwrap_or(f64::NAN),
-        slowest.as_secs_f64() * 1e3
+        "{:.3} to {:.3}; {:.0} and {:.0} {} a second, {} runs missed, {}",
+        ratio(&at(0)),
+        ratio(&at(rounds - 1)),
+        middle.1,
+        middle.0,
+        load.unit(),
+        watched.missed,
+        watched.scrapes
     );
-    let row = Row::new(load.what(), with / without, Unit::Times).detail(detail);
-    Ok((row, falls))
+    let row = Row::new(load.what(), ratio(&middle), Unit::Times).detail(detail);
+    let mut wrong = watched.wrong;
+    wrong.extend(watched.scrapes.falls);
+    Ok((row, wrong))
+}
+
+/// What the rounds with a daemon came to.
+#[derive(Default)]
+struct Watched {
+    wrong: Vec<String>,
+    missed: f64,
+    scrapes: Watch,
+}
+
+impl Watched {
+    /// Gives the throughput.
+    fn round(&mut self, load: &mut dyn Load, binary: &Path) -> Result<f64> {
+        let options = Options::new(binary).configuration(&load.configuration());
+        let daemon = options.start()?;
+        let said = || format!("the daemon said:\n{}", daemon.log());
+        let watching = Watching::start(daemon.client()?, SCRAPES);
+        let outcome = watched(load, &mut daemon.client()?).with_context(said);
+        let watch = watching.stop();
+        let (done, held) = outcome?;
+        let watch = watch.with_context(said)?;
+        for held in &held {
+            eprintln!("  {held}");
+            self.wrong.extend(held.fault());
+        }
+        let page = daemon.client()?.metrics()?;
+        self.wrong.extend(quality::faults(&daemon, &page)?);
+        self.missed += quality::missed(&page).unwrap_or(f64::NAN);
+        if watch.scrapes < LEAST_SCRAPES {
+            self.wrong.push(format!("{}: only {watch}", load.what()));
+        }
+        self.scrapes.join(watch);
+        Ok(done.per_second())
+    }
 }

@@ -1,6 +1,7 @@
 //! A scraper that looks whether what it reads can be true.
 
 use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -31,6 +32,13 @@ impl Watch {
         Ok(page)
     }
 
+    /// Adds what another has seen.
+    pub fn join(&mut self, other: Self) {
+        self.falls.extend(other.falls);
+        self.slowest = self.slowest.max(other.slowest);
+        self.scrapes += other.scrapes;
+    }
+
     /// A series that was not on the last page may begin anywhere.
     fn compare(&mut self, page: &Exposition) {
         let key = |sample: &Sample| (sample.name.clone(), sample.labels.clone());
@@ -46,6 +54,13 @@ impl Watch {
             }
         }
         self.values = values;
+    }
+}
+
+impl Display for Watch {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let slowest = self.slowest.as_secs_f64() * 1e3;
+        write!(f, "{} scrapes, the slowest {slowest:.1} ms", self.scrapes)
     }
 }
 

@@ -75,8 +75,9 @@ impl Ring {
             drop(group);
             member.live();
         };
+        let thread = thread::Builder::new().stack_size(STACK).spawn(body);
         self.threads
-            .push(thread::Builder::new().stack_size(STACK).spawn(body)?);
+            .push(thread.context("a thread: is pids.max or ulimit -u too low?")?);
         let task = entered.recv()??;
         self.tasks.push(task.as_raw_nonzero().get().cast_unsigned());
         Ok(())

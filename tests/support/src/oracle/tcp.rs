@@ -47,10 +47,14 @@ impl Tcp {
         Ok(total)
     }
 
+    /// What counter `name` stands at; 0 for one this kernel lacks.
+    pub fn value(&self, name: &str) -> f64 {
+        self.counters.get(name).copied().unwrap_or(0) as f64
+    }
+
     /// How much counter `name` has grown since `earlier`; 0 for one this kernel lacks.
     pub fn since(&self, earlier: &Self, name: &str) -> f64 {
-        let get = |tcp: &Self| tcp.counters.get(name).copied().unwrap_or(0);
-        (get(self) - get(earlier)) as f64
+        self.value(name) - earlier.value(name)
     }
 
     /// Both files are pairs of lines: names, then values, after the same prefix.
