@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::discover::{Candidate, Candidates, Discover, DiscoverError, Discovered};
+use crate::discover::{Candidate, Candidates, Discovered};
 use crate::introspect::{Families, LIBRARY_FILES, LIBRARY_PROBES};
 
 /// What is attached of a module to functions of libraries, and who uses them: written by the
@@ -23,6 +23,8 @@ pub struct Attachments {
     pub libraries: BTreeMap<String, (usize, Places)>,
     /// Why the last file that could not be attached to could not; empty if all could.
     pub complaint: String,
+    /// Files and places of its libraries that do not answer now, said for people.
+    pub unanswered: Vec<String>,
 }
 
 /// How many functions a program is at.
@@ -62,14 +64,9 @@ impl Status {
     pub fn is_attached(&self, program: &str) -> bool {
         self.lock().programs.contains(program)
     }
-}
 
-impl Discover for Status {
-    fn discover(
-        &mut self,
-        _: &[Discovered],
-        admits: &dyn Fn(&str) -> bool,
-    ) -> Result<Candidates, DiscoverError> {
+    /// Those that have an admitted label.
+    pub fn workloads(&self, admits: &dyn Fn(&str) -> bool) -> Candidates {
         let (all, unseen) = {
             let attachments = self.lock();
             (attachments.workloads.clone(), attachments.unseen)
@@ -80,11 +77,11 @@ impl Discover for Status {
             rank: thing.id,
             thing,
         });
-        Ok(Candidates {
+        Candidates {
             things: things.collect(),
             // Those that the configuration leaves out among them: their names are not kept.
             unseen,
-        })
+        }
     }
 }
 
@@ -95,11 +92,11 @@ mod tests {
 
     #[test]
     fn workloads_without_room_are_among_those_that_exist() {
-        let mut status = Status::default();
+        let status = Status::default();
         let workloads = vec![Discovered::new("a", 0), Discovered::new("b", 1)];
         status.lock().workloads = workloads;
         status.lock().unseen = 3;
-        let found = status.discover(&[], &|label| label == "b").unwrap();
+        let found = status.workloads(&|label| label == "b");
         assert_eq!((found.things.len(), found.unseen), (1, 3));
     }
 }

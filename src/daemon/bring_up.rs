@@ -120,7 +120,8 @@ fn is_required(config: &Config, report: &ModuleReport) -> bool {
 /// Whether nothing is wrong with a module, as far as the configuration goes.
 pub fn is_fine(config: &Config, report: &ModuleReport) -> bool {
     let may_be_missing = report.awaits_driver && !is_required(config, report);
-    report.state.is_ready() || report.state == ModuleState::Disabled || may_be_missing
+    let is_whole = report.state.is_ready() && report.losses.is_empty();
+    is_whole || report.state == ModuleState::Disabled || may_be_missing
 }
 
 /// Fails if a module that must run is not active.

@@ -61,16 +61,28 @@ impl BlockDevices {
 }
 
 impl Discover for BlockDevices {
+    fn place(&self) -> String {
+        let (list, numbers) = (self.partitions.display(), self.numbers.display());
+        format!("{list} or {numbers}")
+    }
+
     fn discover(
         &mut self,
         _: &[Discovered],
         admits: &dyn Fn(&str) -> bool,
     ) -> Result<Candidates, DiscoverError> {
-        let text = fs::read_to_string(&self.partitions).map_err(|source| DiscoverError {
-            path: self.partitions.display().to_string(),
-            remedy: "mount procfs at /proc",
-            source,
-        })?;
+        let unreadable = |path: &Path, remedy| {
+            let path = path.display().to_string();
+            move |source| DiscoverError::Unreadable {
+                path,
+                remedy,
+                source,
+            }
+        };
+        let text = fs::read_to_string(&self.partitions)
+            .map_err(unreadable(&self.partitions, "mount procfs at /proc"))?;
+        // Without it no device would be one of those wanted.
+        fs::metadata(&self.numbers).map_err(unreadable(&self.numbers, "mount sysfs at /sys"))?;
         let devices = text
             .lines()
             .filter_map(parse)
@@ -186,11 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn names_the_remedy_without_procfs() {
-        let root = tempfile::tempdir().unwrap();
-        let error = BlockDevices::whole(root.path())
-            .discover(&[], &|_| true)
-            .unwrap_err();
-        assert!(error.to_string().contains("mount procfs"), "{error}");
+    fn names_the_remedy_without_procfs_or_sysfs() {
+        let root = machine();
+        let error = || {
+            let mut devices = BlockDevices::whole(root.path());
+            devices.discover(&[], &|_| true).unwrap_err().to_string()
+        };
+        fs::remove_dir_all(root.path().join("sys")).unwrap();
+        assert!(error().contains("mount sysfs"), "{}", error());
+        fs::remove_dir_all(root.path().join("proc")).unwrap();
+        assert!(error().contains("mount procfs"), "{}", error());
     }
 }

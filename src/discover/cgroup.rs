@@ -29,6 +29,10 @@ impl Cgroups {
 }
 
 impl Discover for Cgroups {
+    fn place(&self) -> String {
+        "the mount of cgroup2".to_owned()
+    }
+
     fn discover(
         &mut self,
         placed: &[Discovered],
@@ -44,9 +48,12 @@ impl Discover for Cgroups {
                 found.things.push(Candidate { thing, rank: depth });
             }
         };
-        if let Ok(top) = fs::metadata(&mount) {
-            add("/", top.ino(), 0);
-        }
+        let top = fs::metadata(&mount).map_err(|source| DiscoverError::Unreadable {
+            path: mount.display().to_string(),
+            remedy: "let cgroup2 be seen where it is mounted",
+            source,
+        })?;
+        add("/", top.ino(), 0);
         let mut seen = 0;
         let mut waiting = VecDeque::from([(mount.clone(), String::new(), 1)]);
         'walk: while let Some((directory, path, depth)) = waiting.pop_front() {
@@ -103,7 +110,7 @@ fn descendants(group: &Path) -> Option<u64> {
 /// Where cgroup2 is mounted: alone, or beside v1 in the hybrid layout.
 pub(super) fn mount(root: &Path) -> Result<Option<PathBuf>, DiscoverError> {
     let path = root.join("proc/self/mounts");
-    let mounts = Mounts::read(&path).map_err(|source| DiscoverError {
+    let mounts = Mounts::read(&path).map_err(|source| DiscoverError::Unreadable {
         path: path.display().to_string(),
         remedy: "mount procfs at /proc",
         source,

@@ -3,12 +3,14 @@
 //!
 //! Each discovery is cheap enough to run at every sweep and reads a bounded amount.
 
+mod apart;
 mod block_device;
 mod candidates;
 mod cgroup;
 mod driver;
 pub mod library;
 
+pub use apart::Apart;
 pub use block_device::BlockDevices;
 pub use candidates::{Candidate, Candidates, Chosen};
 pub use cgroup::Cgroups;
@@ -16,10 +18,10 @@ pub use driver::{DriverChange, Drivers, LoadedDrivers};
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::attach;
 use crate::module::Discovery;
 
 /// The label of everything that has no series of its own.
@@ -52,16 +54,35 @@ impl Discovered {
     }
 }
 
+/// Which texts of a thing's label, by the label's position, may have series of their own.
+pub type Admit = dyn Fn(usize, &str) -> bool + Send + Sync;
+
+/// How long whoever looks for something waits for an answer. One takes some microseconds, or
+/// milliseconds where there is much to see. What takes this long waits for something itself,
+/// such as a network file system whose server has gone, or the memory lock of a process that
+/// a debugger, a full disk or a driver keeps.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Error)]
-#[error("cannot read {path}: {source}; {remedy}")]
-pub struct DiscoverError {
-    pub path: String,
-    pub remedy: &'static str,
-    pub source: std::io::Error,
+pub enum DiscoverError {
+    #[error("cannot read {path}: {source}; {remedy}")]
+    Unreadable {
+        path: String,
+        remedy: &'static str,
+        source: std::io::Error,
+    },
+    #[error(
+        "{place} does not answer; see which mount there waits for its server, or what the \
+         kernel's log says"
+    )]
+    Unanswered { place: String },
 }
 
 /// Finds what exists now.
 pub trait Discover: Send {
+    /// Where it looks, for people.
+    fn place(&self) -> String;
+
     /// What exists now, in any order, of what has an admitted label. A discovery that does
     /// not look at all there is looks at those in `placed`.
     ///
@@ -75,15 +96,14 @@ pub trait Discover: Send {
     ) -> Result<Candidates, DiscoverError>;
 }
 
-/// The discovery that a manifest names; none of what the programs themselves have to tell.
-///
-/// Workloads are known to whoever attaches to the libraries that make them one.
-pub fn discovery(kind: Discovery, workloads: &attach::Status) -> Option<Box<dyn Discover>> {
-    Some(match kind {
-        Discovery::Workload => Box::new(workloads.clone()),
+/// The discovery that a manifest names; none of what is not on the machine to be seen, but
+/// known to whoever attaches to libraries, or to the programs themselves.
+pub fn discovery(kind: Discovery) -> Option<Apart> {
+    let discovery: Box<dyn Discover> = match kind {
         Discovery::BlockDevice => Box::new(BlockDevices::whole(Path::new("/"))),
         Discovery::BlockPartition => Box::new(BlockDevices::partitions(Path::new("/"))),
         Discovery::Cgroup => Box::new(Cgroups::new(Path::new("/"))),
-        Discovery::Seen => return None,
-    })
+        Discovery::Workload | Discovery::Seen => return None,
+    };
+    Some(Apart::new(discovery))
 }

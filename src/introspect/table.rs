@@ -65,7 +65,7 @@ own! {
         ("geophone.build.info", "{build}") "The build of this daemon.";
     MODULE_STATE: Gauge None "geophone_module_state" ["module", "state"]
         ("geophone.module.state", "{module}")
-        "1 for the state the module is in: active (every program attached), waiting (for a library that it attaches to), degraded (some programs are attached), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs, or has not loaded the driver that the module measures) or disabled.";
+        "1 for the state the module is in: active (every program attached), waiting (for a library that it attaches to), degraded (some programs are attached, or what it measures cannot all be found or told apart), failed (none, though the kernel should allow it), unsupported (the kernel lacks what it needs, or has not loaded the driver that the module measures) or disabled.";
     MODULE_STARTS: Counter None "geophone_module_starts_total" ["module"]
         ("geophone.module.starts", "{start}")
         "Times the module was brought up and had programs loaded: at the start, and where it measures kernel drivers also when they come, or come back. Its counters begin anew each time.";
@@ -137,10 +137,10 @@ own! {
         "Processes that are known to the search; of the last pass those that wait for the next one; those whose look does not come back; and those that there is no room to know.";
     LIBRARY_MISSES: Counter None "geophone_library_misses_total" ["reason"]
         ("geophone.library.misses", "{miss}")
-        "What the search did not see: mappings without the right to read them (CAP_SYS_PTRACE), libraries that cannot be opened, processes that map more than is looked at, what is beyond a bound, and lists of processes that could not be read.";
+        "What the search did not see: mappings without the right to read them (CAP_SYS_PTRACE), libraries that cannot be opened or whose file system does not answer, processes that map more than is looked at, what is beyond a bound, and lists of processes that could not be read.";
     LIBRARY_HOST_MISSES: Gauge None "geophone_library_host_misses" ["reason"]
         ("geophone.library.host_misses", "{file}")
-        "Files and directories of the host where libraries may be and that cannot be read now, or are beyond the bound.";
+        "Files and directories of the host where libraries may be and that cannot be read now, do not answer, or are beyond the bound.";
     OTLP_EXPORTS: Counter None "geophone_otlp_exports_total" ["endpoint", "outcome"]
         ("geophone.otlp.exports", "{export}")
         "Snapshots pushed to the endpoint: done (every request was accepted or refused), or displaced (a newer snapshot, or the end of the daemon, came before that).";

@@ -1,18 +1,19 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::seen::Seen;
-use crate::discover::{Candidates, Chosen, Discover, DiscoverError, Discovered};
+use crate::attach::Status;
+use crate::discover::{Admit, Apart, Candidates, Chosen, DiscoverError, Discovered};
 use crate::kernel::{MapError, MapHandle};
-
-/// Which texts of a thing's label, by the label's position, may have series of their own.
-pub type Admit = Box<dyn Fn(usize, &str) -> bool + Send>;
 
 /// Who tells what exists.
 pub enum Source {
     /// The machine.
-    Found(Box<dyn Discover>),
+    Found(Apart),
+    /// Whoever attaches to libraries, of those that use them.
+    Attached(Status),
     /// The programs.
     Seen(Box<Seen>),
 }
@@ -31,7 +32,7 @@ pub struct Population {
     /// The label, or several with commas.
     pub label: String,
     source: Source,
-    admit: Admit,
+    admit: Arc<Admit>,
     /// How many there is room for in every map that is keyed by it.
     limit: usize,
     chosen: Chosen,
@@ -40,10 +41,12 @@ pub struct Population {
     /// Things that found no place, each counted when it appeared.
     pub left_out: u64,
     pub errors: u64,
+    /// Why the last look failed; empty if it did not.
+    pub failure: String,
 }
 
 impl Population {
-    pub fn new(label: &str, source: Source, admit: Admit, limit: usize) -> Self {
+    pub fn new(label: &str, source: Source, admit: Arc<Admit>, limit: usize) -> Self {
         Self {
             label: label.to_owned(),
             source,
@@ -53,6 +56,7 @@ impl Population {
             unseen: 0,
             left_out: 0,
             errors: 0,
+            failure: String::new(),
         }
     }
 
@@ -68,7 +72,7 @@ impl Population {
     /// The process has no descriptor left.
     pub fn open(&mut self, maps: &BTreeMap<String, MapHandle>) -> Result<(), MapError> {
         match &mut self.source {
-            Source::Found(_) => Ok(()),
+            Source::Found(_) | Source::Attached(_) => Ok(()),
             Source::Seen(seen) => seen.open(maps),
         }
     }
@@ -88,10 +92,12 @@ impl Population {
                 self.left_out += appeared as u64 + unseen.saturating_sub(self.unseen);
                 self.unseen = unseen;
                 self.chosen = chosen;
+                self.failure.clear();
                 Ok(())
             }
             Err(error) => {
                 self.errors += 1;
+                self.failure = format!("{}: {error}", self.label);
                 Err(error)
             }
         }
@@ -104,7 +110,7 @@ impl Population {
     /// The first refusal of the kernel.
     pub fn settle(&mut self) -> Result<(), MapError> {
         match &mut self.source {
-            Source::Found(_) => Ok(()),
+            Source::Found(_) | Source::Attached(_) => Ok(()),
             Source::Seen(seen) => seen.settle(&self.chosen.things),
         }
     }
@@ -112,9 +118,8 @@ impl Population {
     fn look(&mut self) -> Result<Candidates, RefreshError> {
         let admit = &self.admit;
         Ok(match &mut self.source {
-            Source::Found(discover) => {
-                discover.discover(&self.chosen.things, &|label| admit(0, label))?
-            }
+            Source::Found(discovery) => discovery.discover(&self.chosen.things, admit)?,
+            Source::Attached(status) => status.workloads(&|label| admit(0, label)),
             Source::Seen(seen) => seen.look(&**admit)?,
         })
     }
@@ -123,10 +128,10 @@ impl Population {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
-    use crate::discover::Candidate;
+    use crate::discover::{Candidate, Discover};
 
     /// What exists, as the test says.
     #[derive(Clone, Default)]
@@ -147,6 +152,10 @@ mod tests {
     }
 
     impl Discover for Machine {
+        fn place(&self) -> String {
+            String::new()
+        }
+
         fn discover(
             &mut self,
             _: &[Discovered],
@@ -159,8 +168,8 @@ mod tests {
     #[test]
     fn places_are_kept_and_each_thing_without_one_is_counted_once() {
         let machine = Machine::default();
-        let admit = Box::new(|_: usize, _: &str| true);
-        let source = Source::Found(Box::new(machine.clone()));
+        let admit = Arc::new(|_: usize, _: &str| true);
+        let source = Source::Found(Apart::new(Box::new(machine.clone())));
         let mut population = Population::new("device", source, admit, 2);
         // What exists, how much more, who has a place, how many were left out so far.
         for (exists, unseen, placed, left_out) in [

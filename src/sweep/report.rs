@@ -14,6 +14,8 @@ pub struct ModuleReport {
     /// Why it is not active; empty if it is.
     pub reason: String,
     pub programs: Vec<ProgramReport>,
+    /// What of that which it measures cannot be told apart or found now, and why.
+    pub losses: Vec<String>,
     /// Whether nothing was tried because no driver is loaded that it measures.
     #[serde(skip)]
     pub awaits_driver: bool,
@@ -46,7 +48,7 @@ pub enum ModuleState {
     Active,
     /// Programs are loaded, and attach once a library is found that they are for.
     Waiting,
-    /// Some are.
+    /// Some are; or what the module measures cannot all be found or told apart.
     Degraded,
     /// None is, though the kernel should allow it.
     Failed,
@@ -108,6 +110,7 @@ impl ModuleReport {
             state,
             reason,
             programs: Vec::new(),
+            losses: Vec::new(),
             awaits_driver: false,
         }
     }
@@ -121,7 +124,13 @@ impl ModuleReport {
     }
 
     /// The report of a loaded module.
-    pub fn of(name: &str, summary: &str, programs: &[Program], libraries: &Status) -> Self {
+    pub fn of(
+        name: &str,
+        summary: &str,
+        programs: &[Program],
+        libraries: &Status,
+        losses: Vec<String>,
+    ) -> Self {
         let report = |program| ProgramReport::of(program, libraries);
         let programs: Vec<ProgramReport> = programs.iter().map(report).collect();
         let is_needed = |it: &&ProgramReport| !it.optional || it.state != "unsupported";
@@ -129,7 +138,8 @@ impl ModuleReport {
         let count = |state| needed().filter(|program| program.state == state).count();
         let state = match (count("attached"), count("waiting"), count("failed")) {
             (0, 0, 0) if !programs.is_empty() => ModuleState::Unsupported,
-            (all, _, _) if all == needed().count() => ModuleState::Active,
+            (all, _, _) if all == needed().count() && losses.is_empty() => ModuleState::Active,
+            (all, _, _) if all == needed().count() => ModuleState::Degraded,
             (attached, waiting, _) if attached + waiting == needed().count() => {
                 ModuleState::Waiting
             }
@@ -138,6 +148,7 @@ impl ModuleReport {
         };
         let reasons = programs.iter().filter(|program| !program.reason.is_empty());
         let reasons = reasons.map(|program| format!("{}: {}", program.name, program.reason));
+        let reasons = reasons.chain(losses.iter().cloned());
         let reason = reasons.collect::<Vec<_>>().join("; ");
         Self {
             name: name.to_owned(),
@@ -145,6 +156,7 @@ impl ModuleReport {
             state,
             reason,
             programs,
+            losses,
             awaits_driver: false,
         }
     }

@@ -141,7 +141,8 @@ impl Sweepable for RunningModule {
     fn news(&mut self) -> Option<ModuleReport> {
         // What attaches to the kernel does so at the start, once for all.
         let mut attached = self.module.programs.iter().filter_map(Program::attached);
-        if !attached.any(Attached::is_at_library) {
+        let losses = losses(&self.populations, &self.status);
+        if !attached.any(Attached::is_at_library) && losses == self.report.losses {
             return None;
         }
         let before = &self.report;
@@ -150,6 +151,7 @@ impl Sweepable for RunningModule {
             &before.summary,
             &self.module.programs,
             &self.status,
+            losses,
         );
         if report == *before {
             return None;
@@ -270,6 +272,13 @@ impl RunningModule {
             self.complaint = complaint;
         }
     }
+}
+
+/// What of that which a module measures cannot be found or told apart.
+pub(super) fn losses(populations: &[Population], status: &Status) -> Vec<String> {
+    let failures = populations.iter().map(|population| &population.failure);
+    let failures = failures.filter(|failure| !failure.is_empty()).cloned();
+    failures.chain(status.lock().unanswered.clone()).collect()
 }
 
 impl SweptMap {

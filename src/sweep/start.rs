@@ -15,7 +15,7 @@ use super::metric::{BoundMetric, Reading};
 use super::plan::{limit, plan};
 use super::population::{Population, Source};
 use super::report::ModuleReport;
-use super::running::{Keys, RunningModule, SweptMap};
+use super::running::{Keys, RunningModule, SweptMap, losses};
 use super::seen::Seen;
 use super::sweepable::{Buffers, Sweepable as _};
 use super::tally::Tally;
@@ -150,6 +150,7 @@ pub fn start<'a>(
             &manifest.summary,
             &loaded.programs,
             &binder.status,
+            losses(&populations, &binder.status),
         ),
         usage: Usage::new(&loaded.maps),
         module: loaded,
@@ -300,7 +301,7 @@ impl Binder<'_> {
                 .map(|label| self.settings.filters.get(label).cloned())
                 .map(|filter| filter.unwrap_or(Filter::All))
                 .collect();
-            let admit = Box::new(move |label: usize, text: &str| {
+            let admit = Arc::new(move |label: usize, text: &str| {
                 let filter = filters.get(label);
                 filter.is_none_or(|filter| filter.admits(text))
             });
@@ -317,9 +318,13 @@ impl Binder<'_> {
         if let KeySource::Discovered {
             discovery: kind, ..
         } = key.source
-            && let Some(discovery) = discovery(kind, &self.status)
         {
-            return Ok(Source::Found(discovery));
+            if kind == Discovery::Workload {
+                return Ok(Source::Attached(self.status.clone()));
+            }
+            if let Some(discovery) = discovery(kind) {
+                return Ok(Source::Found(discovery));
+            }
         }
         let mut maps = self.manifest.maps.iter();
         let names = maps.find_map(|map| match &map.kind {
