@@ -4,6 +4,7 @@
 mod attention;
 mod module;
 mod name;
+mod points;
 mod scans;
 mod status;
 mod watcher;

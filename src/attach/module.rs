@@ -1,19 +1,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
 use super::name::Naming;
+use super::points::{Points, Search};
 use super::status::{Places, Status};
 use super::workload::Workloads;
-use crate::discover::library::{self, Key, Pattern, Process, Wanted};
-use crate::kernel::uprobe::Execution;
-use crate::kernel::{FunctionLink, FunctionPrograms, MapHandle, Place, uprobe};
+use crate::discover::PATIENCE;
+use crate::discover::library::{self, Key, Pattern, Process, Touch, Wanted};
+use crate::kernel::{FunctionLink, FunctionPrograms, MapHandle, Place};
 use crate::module::Library;
+
+/// Files of a module that may be waited for at a time.
+const MAX_LATE: usize = 4;
 
 /// A loaded module whose programs attach to functions of libraries.
 pub struct Attacher {
@@ -24,6 +28,8 @@ pub struct Attacher {
     pub members: Vec<MapHandle>,
     pub status: Status,
     attached: BTreeMap<Key, Attached>,
+    /// Of files that were found and cannot be read yet.
+    late: Vec<Search>,
     workloads: Workloads,
     /// As they are in `members`.
     known: BTreeMap<u32, u32>,
@@ -54,6 +60,7 @@ impl Attacher {
             members,
             status,
             attached: BTreeMap::new(),
+            late: Vec::new(),
             workloads: Workloads::new(naming),
             known: BTreeMap::new(),
         }
@@ -88,24 +95,56 @@ impl Attacher {
             return;
         };
         let path = found.path.display().to_string();
-        match self.attach(&library, &path, file) {
-            Ok(attached) => {
-                let places = attached.places;
-                let copies = self.programs.copies();
-                // None where the kernel has attach cookies.
-                let copies = (copies > 0).then_some(copies);
-                info!(module = %self.module, library = %path, fast = places.fast, slow = places.slow, copies, "attached to library");
-                self.attached.insert(found.key.clone(), attached);
-            }
-            Err(reason) => {
-                warn!(module = %self.module, library = %path, %reason, "cannot attach to library");
-                self.status.lock().complaint = format!("{path}: {reason}");
-            }
+        if self.late.len() == MAX_LATE {
+            return self.complain(&path, "not read, because others do not answer");
+        }
+        match Search::start(library, found, file) {
+            Ok(search) => match search.points(PATIENCE) {
+                Some(points) => self.take_in(&search, points),
+                None => self.late.push(search),
+            },
+            Err(error) => self.complain(&path, &error.to_string()),
         }
         self.publish();
     }
 
+    /// Attaches to what was found before and has answered at last. Says whether there was any.
+    pub fn proceed(&mut self) -> bool {
+        let before = self.late.len();
+        for search in std::mem::take(&mut self.late) {
+            match search.points(Duration::ZERO) {
+                Some(points) => self.take_in(&search, points),
+                None => self.late.push(search),
+            }
+        }
+        let is_news = self.late.len() < before;
+        if is_news {
+            self.publish();
+        }
+        is_news
+    }
+
+    /// Takes in what does not answer now, of its own or of others. Says whether that has
+    /// changed.
+    pub fn unanswered<'a>(&self, touches: impl Iterator<Item = &'a Touch>) -> bool {
+        let own: BTreeSet<Arc<str>> = self.libraries.iter().map(|it| self.name(it)).collect();
+        let theirs = touches.filter(|touch| touch.wanted.iter().any(|it| own.contains(it)));
+        let late = self.late.iter().map(|search| &*search.path);
+        let paths: BTreeSet<&Path> = theirs.map(|touch| &*touch.path).chain(late).collect();
+        let say = |path: &Path| {
+            let path = path.display();
+            format!("libraries: {path} does not answer; see what its file system waits for")
+        };
+        let now: Vec<String> = paths.into_iter().map(say).collect();
+        let before = std::mem::replace(&mut self.status.lock().unanswered, now.clone());
+        for new in now.iter().filter(|it| !before.contains(it)) {
+            warn!(module = %self.module, reason = %new, "libraries not all looked at");
+        }
+        now != before
+    }
+
     pub fn gone(&mut self, key: &Key) {
+        self.late.retain(|search| search.key != *key);
         if let Some(attached) = self.attached.remove(key) {
             info!(module = %self.module, library = %attached.path, "library gone");
             self.publish();
@@ -149,55 +188,46 @@ impl Attacher {
         self.attached.keys()
     }
 
-    fn attach(&mut self, library: &Library, path: &str, file: &File) -> Result<Attached, String> {
-        let read = file.try_clone().map_err(|error| error.to_string())?;
-        let elf = uprobe::Library::read(read).map_err(|error| error.to_string())?;
-        // The very file that was found, whatever lies at its path by now.
-        let file_path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        let mut places: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
-        let mut counts = Places::default();
-        for functions in &library.functions {
-            let names = functions.symbols.iter().map(String::as_str);
-            for site in elf.sites(names).map_err(|error| error.to_string())? {
-                // One place that the kernel refuses would cost the others.
-                if site.placement.execution == Execution::Refused {
-                    let functions = site.names.join(", ");
-                    warn!(module = %self.module, library = %path, %functions, "the kernel takes no probe at the first instruction: these calls are not seen");
-                    continue;
-                }
-                let place = Place {
-                    offset: site.offset(),
-                    cookie: functions.cookie,
-                };
-                for program in &functions.programs {
-                    places.entry(program).or_default().push(place);
-                    match site.placement.execution {
-                        Execution::Emulated | Execution::LongNop => counts.fast += 1,
-                        Execution::Stepped | Execution::Refused => counts.slow += 1,
-                    }
-                }
+    fn take_in(&mut self, search: &Search, points: Result<Points, String>) {
+        let path = search.path.display().to_string();
+        match points.and_then(|points| self.attach(search, &path, points)) {
+            Ok(attached) => {
+                let places = attached.places;
+                let copies = self.programs.copies();
+                // None where the kernel has attach cookies.
+                let copies = (copies > 0).then_some(copies);
+                info!(module = %self.module, library = %path, fast = places.fast, slow = places.slow, copies, "attached to library");
+                self.attached.insert(search.key.clone(), attached);
             }
+            Err(reason) => self.complain(&path, &reason),
         }
-        if places.is_empty() {
-            return Err("it has none of the functions".to_owned());
+    }
+
+    fn complain(&self, path: &str, reason: &str) {
+        warn!(module = %self.module, library = %path, %reason, "cannot attach to library");
+        self.status.lock().complaint = format!("{path}: {reason}");
+    }
+
+    fn attach(&mut self, search: &Search, path: &str, points: Points) -> Result<Attached, String> {
+        for functions in points.refused {
+            warn!(module = %self.module, library = %path, %functions, "the kernel takes no probe at the first instruction: these calls are not seen");
         }
+        // The very file that was found, whatever lies at its path by now.
+        let file_path = PathBuf::from(format!("/proc/self/fd/{}", search.file.as_raw_fd()));
         let mut links = Vec::new();
         // Returns first: a call that is made in between is then an unmatched return, and does
         // not wait for one that is not seen.
-        let mut places: Vec<(&str, Vec<Place>)> = places.into_iter().collect();
+        let mut places: Vec<(String, Vec<Place>)> = points.places.into_iter().collect();
         places.sort_by_key(|(program, _)| !self.programs.is_at_return(program));
         for (program, places) in &places {
             let link = self.programs.attach(program, &file_path, places);
             links.push(link.map_err(|error| format!("{program}: {error}"))?);
         }
         Ok(Attached {
-            library: library.name.clone(),
+            library: search.library.name.clone(),
             path: path.to_owned(),
-            programs: places
-                .iter()
-                .map(|(program, _)| (*program).to_owned())
-                .collect(),
-            places: counts,
+            programs: places.into_iter().map(|(program, _)| program).collect(),
+            places: points.counts,
             _links: links,
         })
     }

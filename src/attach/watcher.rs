@@ -91,7 +91,6 @@ fn watch(
             debug!(reason = %error, "processes to look at not read");
         }
         let events = scanner.scan(now);
-        scans.publish(scanner.counts());
         let mut is_news = !events.is_empty();
         for event in events {
             for attacher in &mut attachers {
@@ -104,10 +103,13 @@ fn watch(
             }
         }
         for attacher in &mut attachers {
+            is_news |= attacher.proceed();
+            is_news |= attacher.unanswered(scanner.unanswered());
             let keys = attacher.keys();
             let processes: Vec<&Process> = keys.flat_map(|key| scanner.processes(key)).collect();
             is_news |= attacher.used_by(now, &processes);
         }
+        scans.publish(scanner.counts());
         if is_news {
             news();
         }

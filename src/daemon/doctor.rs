@@ -2,7 +2,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::DaemonError;
 use super::bring_up::{bring_up, foresee_all, is_fine};
+use super::search::search;
 use crate::config::Loaded;
 use crate::discover::Drivers;
 use crate::kernel::{Feature, Host, Standing, missing_capabilities};
@@ -32,14 +34,18 @@ pub struct ModuleDiagnosis {
     pub needs: String,
 }
 
-/// Looks at the machine, and loads and attaches every enabled module to see whether it can.
+/// Looks at the machine, and loads and attaches every enabled module to see whether it can:
+/// to the libraries that there are, too.
 pub fn diagnose(loaded: &Loaded) -> Diagnosis {
     let drivers = Drivers::of_kernel();
     let host = Host::read(loaded.config.btf.as_deref()).features();
     let missing = missing_capabilities();
     let (modules, not_tried) = if missing.is_empty() {
         match bring_up(loaded, &drivers) {
-            Ok(modules) => (modules.reports, String::new()),
+            Ok(mut modules) => match search(&mut modules) {
+                Ok(()) => (modules.reports, String::new()),
+                Err(error) => (modules.reports, DaemonError::Runtime(error).to_string()),
+            },
             Err(error) => (Vec::new(), error.to_string()),
         }
     } else {
@@ -110,6 +116,9 @@ impl fmt::Display for Diagnosis {
                 for better in &program.passed_over {
                     writeln!(f, "    {:<12} {:<24} not {better}", "", "")?;
                 }
+            }
+            for loss in &report.losses {
+                writeln!(f, "    {:<12} {loss}", "lost")?;
             }
         }
         Ok(())

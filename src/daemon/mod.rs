@@ -9,6 +9,7 @@ mod error;
 mod extra;
 mod follow;
 mod run;
+mod search;
 mod source;
 mod started;
 mod statistics;

@@ -19,10 +19,14 @@ pub struct Counts {
     pub denied: u64,
     /// Times that a mapped library could not be opened.
     pub unreadable: u64,
+    /// Times that a mapped library was left alone because its file system did not answer.
+    pub unanswered: u64,
     /// Times that a process had more mappings or libraries than are looked at.
     pub cut_short: u64,
     /// Files and directories of the host that cannot be read now.
     pub host_unreadable: u64,
+    /// Files and directories of the host that do not answer now.
+    pub host_unanswered: u64,
     /// Files of the host beyond the limit now.
     pub host_left_out: u64,
     /// Times that a library was not made known because so many are.

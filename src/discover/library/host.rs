@@ -13,6 +13,7 @@ use super::files::Root;
 use super::identity::Identity;
 use super::loader_cache;
 use super::machine::{Candidate, HostSight};
+use super::touch::{Course, Touch};
 use super::wanted::{Wanted, wants};
 
 const LOADER_CACHE: &str = "/etc/ld.so.cache";
@@ -25,7 +26,7 @@ const HOST_FILES: usize = 256;
 
 /// The wanted libraries that the host's loader knows or that lie in known places, whether
 /// or not a process maps them. Paths are those below `root`.
-pub(super) fn look(root: &Path, wanted: &[Wanted]) -> HostSight {
+pub(super) fn look(root: &Path, wanted: &[Wanted], course: &Course) -> HostSight {
     let mut sight = HostSight::default();
     let Ok(root) = Root::open(root) else {
         sight.unreadable += 1;
@@ -33,37 +34,52 @@ pub(super) fn look(root: &Path, wanted: &[Wanted]) -> HostSight {
     };
     let places: BTreeSet<_> = wanted.iter().flat_map(|library| &library.places).collect();
     let mut paths = BTreeSet::new();
-    let mut add = |found: io::Result<Vec<PathBuf>>| match found {
-        Ok(found) => paths.extend(found),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(_) => sight.unreadable += 1,
-    };
-    add(cached(&root, wanted));
+    let cache = Path::new(LOADER_CACHE);
+    let everybody = wanted.iter().map(|library| Arc::clone(&library.name));
+    let touch = Touch::file(cache, everybody.collect());
+    let found = course.touch(touch, || cached(&root, cache, wanted));
+    paths.extend(sight.of(found).into_iter().flatten());
     for place in places {
-        add(listed(&root, place, wanted));
+        let theirs = wanted.iter().filter(|it| it.places.contains(place));
+        let theirs = theirs.map(|library| Arc::clone(&library.name));
+        let touch = Touch::directory(place, theirs.collect());
+        let found = course.touch(touch, || listed(&root, place, wanted));
+        paths.extend(sight.of(found).into_iter().flatten());
     }
     sight.left_out = paths.len().saturating_sub(HOST_FILES) as u64;
     for path in paths.into_iter().take(HOST_FILES) {
-        match candidate(&root, path, wanted) {
-            Ok(candidate) => sight.files.push(candidate),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(_) => sight.unreadable += 1,
-        }
+        let touch = Touch::file(&path, theirs(&path, wanted));
+        let found = course.touch(touch, || candidate(&root, &path, wanted));
+        let found = sight.of(found);
+        sight.files.extend(found);
     }
     sight
 }
 
+impl HostSight {
+    /// What was found, if anything; counts what could not be.
+    fn of<T>(&mut self, found: Option<io::Result<T>>) -> Option<T> {
+        match found {
+            Some(Ok(found)) => return Some(found),
+            Some(Err(error)) if error.kind() == ErrorKind::NotFound => {}
+            Some(Err(_)) => self.unreadable += 1,
+            None => self.unanswered += 1,
+        }
+        None
+    }
+}
+
 /// Those in the loader's cache.
-fn cached(root: &Root, wanted: &[Wanted]) -> io::Result<Vec<PathBuf>> {
+fn cached(root: &Root, cache: &Path, wanted: &[Wanted]) -> io::Result<Vec<PathBuf>> {
     let mut bytes = Vec::new();
-    root.file(Path::new(LOADER_CACHE))?
+    root.file(cache)?
         .take(LONGEST_CACHE)
         .read_to_end(&mut bytes)?;
     let paths = loader_cache::paths(&bytes)
         .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
     Ok(paths
         .map(|path| Path::new(OsStr::from_bytes(path)))
-        .filter(|path| is_wanted(path, wanted))
+        .filter(|path| !theirs(path, wanted).is_empty())
         .map(Path::to_owned)
         .collect())
 }
@@ -74,26 +90,26 @@ fn listed(root: &Root, place: &Path, wanted: &[Wanted]) -> io::Result<Vec<PathBu
     let mut paths = Vec::new();
     for entry in directory.take(ENTRIES) {
         let path = place.join(OsStr::from_bytes(entry?.file_name().to_bytes()));
-        if is_wanted(&path, wanted) {
+        if !theirs(&path, wanted).is_empty() {
             paths.push(path);
         }
     }
     Ok(paths)
 }
 
-fn is_wanted(path: &Path, wanted: &[Wanted]) -> bool {
-    path.file_name()
-        .is_some_and(|name| !wants(wanted, name.as_bytes()).is_empty())
+/// Who wants a file of this name.
+fn theirs(path: &Path, wanted: &[Wanted]) -> Vec<Arc<str>> {
+    wants(wanted, path.file_name().unwrap_or_default().as_bytes())
 }
 
-fn candidate(root: &Root, path: PathBuf, wanted: &[Wanted]) -> io::Result<Candidate> {
-    let file = root.file(&path)?;
+fn candidate(root: &Root, path: &Path, wanted: &[Wanted]) -> io::Result<Candidate> {
+    let file = root.file(path)?;
     let identity = Identity::of(&file)?;
     let name = path.file_name().unwrap_or_default();
     Ok(Candidate {
-        wanted: wants(wanted, name.as_bytes()),
+        wanted: theirs(path, wanted),
         name: own_name(&file).unwrap_or_else(|| name.to_string_lossy().into()),
-        path,
+        path: path.to_owned(),
         file,
         identity,
     })
@@ -112,6 +128,10 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    fn look(root: &Path, wanted: &[Wanted]) -> HostSight {
+        super::look(root, wanted, &Course::default())
+    }
 
     fn wanted(file: &str, places: &[&str]) -> Vec<Wanted> {
         vec![Wanted {
@@ -184,6 +204,23 @@ mod tests {
         fs::write(root.path().join("etc/ld.so.cache"), "none").unwrap();
         let sight = look(root.path(), &wanted("libx.so.*", &["/lib"]));
         assert_eq!((sight.files.len(), sight.unreadable), (2, 1));
+    }
+
+    #[test]
+    fn what_did_not_answer_is_left_alone_and_counted() {
+        let root = host();
+        fs::create_dir(root.path().join("more")).unwrap();
+        fs::rename(
+            root.path().join("lib/libx.so.1.2"),
+            root.path().join("more/libx.so.2"),
+        )
+        .unwrap();
+        let wanted = wanted("libx.so.*", &["/lib", "/more"]);
+        let silent = Touch::directory(Path::new("/lib"), Vec::new());
+        let course = Course::around([&silent].into_iter());
+        let sight = super::look(root.path(), &wanted, &course);
+        assert_eq!(seen(&sight), [("/more/libx.so.2", "libx.so.2")]);
+        assert_eq!((sight.unanswered, sight.unreadable), (1, 0));
     }
 
     #[test]

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use super::identity::Identity;
 use super::process::Process;
+use super::touch::Course;
 
 /// What is scanned. Its calls may block for as long as a file system or a process wants.
 pub(super) trait Machine: Send + Sync {
     /// Ids of all processes, of kernel threads too.
     fn processes(&self) -> io::Result<Vec<u32>>;
 
-    fn look(&self, task: Task) -> Sight;
+    /// Tells `course` what it touches, and leaves alone what that avoids.
+    fn look(&self, task: Task, course: &Course) -> Sight;
 }
 
 /// One thing to look at.
@@ -49,6 +51,8 @@ pub(super) struct HostSight {
     pub files: Vec<Candidate>,
     /// Files and directories that exist and cannot be read.
     pub unreadable: u64,
+    /// Files and directories that are left alone because they did not answer.
+    pub unanswered: u64,
     /// Files beyond the limit.
     pub left_out: u64,
 }
@@ -59,6 +63,8 @@ pub(super) struct ProcessSight {
     pub mapped: Vec<Candidate>,
     /// Mapped libraries whose file cannot be opened.
     pub unreadable: u64,
+    /// Mapped libraries that are left alone because they did not answer.
+    pub unanswered: u64,
     /// Whether it has more mappings than are read.
     pub is_cut_short: bool,
 }

@@ -55,6 +55,7 @@ mod scanner;
 mod schedule;
 mod table;
 mod this_machine;
+mod touch;
 mod wanted;
 
 pub use counts::Counts;
@@ -63,4 +64,5 @@ pub use key::{Birth, BuildId, Device, Key};
 pub use pattern::{Pattern, PatternError};
 pub use process::{ControlGroup, Process};
 pub use scanner::Scanner;
+pub use touch::Touch;
 pub use wanted::Wanted;

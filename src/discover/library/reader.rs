@@ -6,11 +6,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::machine::{Machine, Sight, Task};
+use super::touch::{Course, Touch};
+use crate::discover::PATIENCE;
 
-/// A look takes some microseconds. One that takes this long is waiting for something, such
-/// as a network file system that does not answer or the memory lock of a process that a
-/// debugger, a full disk or a driver keeps.
-const STUCK_AFTER: Duration = Duration::from_secs(2);
 /// Looks that may be stuck at a time. With that many there are no more until one returns.
 const MAX_STUCK: usize = 4;
 /// Sights that are handed over at a time: waking whoever waits for them takes longer than
@@ -27,7 +25,14 @@ pub(super) struct Reader {
     machine: Arc<dyn Machine>,
     stuck_after: Duration,
     worker: Option<Worker>,
-    stuck: Vec<(Task, JoinHandle<()>)>,
+    stuck: Vec<Stuck>,
+}
+
+struct Stuck {
+    task: Task,
+    /// The file that does not answer; none if it is something else.
+    touch: Option<Touch>,
+    thread: JoinHandle<()>,
 }
 
 struct Worker {
@@ -40,6 +45,7 @@ struct Order {
     until: Instant,
     /// How many tasks were begun with.
     begun: Arc<AtomicUsize>,
+    course: Arc<Course>,
     sights: SyncSender<Vec<Sight>>,
 }
 
@@ -47,7 +53,7 @@ impl Reader {
     pub fn new(machine: Arc<dyn Machine>) -> Self {
         Self {
             machine,
-            stuck_after: STUCK_AFTER,
+            stuck_after: PATIENCE,
             worker: None,
             stuck: Vec::new(),
         }
@@ -57,31 +63,45 @@ impl Reader {
         &*self.machine
     }
 
-    /// What is looked at for longer than it should take.
-    pub fn stuck(&mut self) -> impl Iterator<Item = Task> {
-        self.stuck.retain(|(_, thread)| !thread.is_finished());
-        self.stuck.iter().map(|(task, _)| *task)
+    /// How many looks take longer than they should.
+    pub fn stuck(&mut self) -> usize {
+        self.stuck.retain(|stuck| !stuck.thread.is_finished());
+        self.stuck.len()
+    }
+
+    /// What cannot be looked at, whatever is left alone of it, because an earlier look has not
+    /// come back.
+    pub fn closed(&self) -> impl Iterator<Item = Task> {
+        let closed = self.stuck.iter().filter(|stuck| stuck.touch.is_none());
+        closed.map(|stuck| stuck.task)
+    }
+
+    /// Files that do not answer. Looks leave alone what lies where they do.
+    pub fn unanswered(&self) -> impl Iterator<Item = &Touch> {
+        self.stuck.iter().filter_map(|stuck| stuck.touch.as_ref())
     }
 
     /// Looks at `tasks` in order until the time is over, at one of them in any case, and
     /// hands over what it sees. Gives the number of tasks that it is done with.
     ///
-    /// None of them may be stuck already.
+    /// None of them may be closed.
     pub fn read(
         &mut self,
         tasks: &[Task],
         until: Instant,
         mut see: impl FnMut(Task, Sight),
     ) -> usize {
-        if tasks.is_empty() || self.stuck().count() >= MAX_STUCK {
+        if tasks.is_empty() || self.stuck() >= MAX_STUCK {
             return 0;
         }
         let (sights, seen) = mpsc::sync_channel(1);
         let begun = Arc::new(AtomicUsize::new(0));
+        let course = Arc::new(Course::around(self.unanswered()));
         let order = Order {
             tasks: tasks.to_vec(),
             until,
             begun: Arc::clone(&begun),
+            course: Arc::clone(&course),
             sights,
         };
         let Ok(worker) = self.send(order) else {
@@ -97,7 +117,11 @@ impl Reader {
                 Err(RecvTimeoutError::Timeout) => {
                     let last = begun.load(Ordering::Relaxed).saturating_sub(1);
                     let task = tasks.get(last).copied();
-                    self.stuck.extend(task.map(|task| (task, worker.thread)));
+                    self.stuck.extend(task.map(|task| Stuck {
+                        task,
+                        touch: course.now(),
+                        thread: worker.thread,
+                    }));
                     break;
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -153,7 +177,7 @@ fn carry_out(machine: &dyn Machine, order: &Order) -> Result<(), SendError<Vec<S
             sent = now;
         }
         order.begun.store(done + 1, Ordering::Relaxed);
-        let sight = machine.look(*task);
+        let sight = machine.look(*task, &order.course);
         with_files += usize::from(sight.has_files());
         batch.push(sight);
     }
@@ -166,7 +190,11 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::{Condvar, Mutex};
 
+    use super::super::key::Device;
     use super::*;
+
+    /// Processes from here on touch files.
+    const FILES: u32 = 100;
 
     /// A machine whose locked tasks come back when they are unlocked.
     #[derive(Default)]
@@ -191,12 +219,21 @@ mod tests {
             Ok(Vec::new())
         }
 
-        fn look(&self, task: Task) -> Sight {
-            let tasks = self.tasks.lock().unwrap();
-            let _tasks = self
-                .unlocked
-                .wait_while(tasks, |tasks| tasks.contains(&task))
-                .unwrap();
+        fn look(&self, task: Task, course: &Course) -> Sight {
+            let wait = || {
+                let tasks = self.tasks.lock().unwrap();
+                let wait = |tasks: &mut BTreeSet<Task>| tasks.contains(&task);
+                drop(self.unlocked.wait_while(tasks, wait).unwrap());
+            };
+            match task {
+                // All on one file system.
+                Task::Process(tgid) if tgid >= FILES => {
+                    let path = tgid.to_string().into();
+                    let device = Device { major: 0, minor: 1 };
+                    let _ = course.touch(Touch::mapped(path, &[], device), wait);
+                }
+                _ => wait(),
+            }
             Sight::Gone
         }
     }
@@ -228,7 +265,7 @@ mod tests {
             assert_eq!(read(&mut reader, &all), (100, all.clone()));
         }
         assert_eq!(read(&mut reader, &[]), (0, Vec::new()));
-        assert_eq!(reader.stuck().count(), 0);
+        assert_eq!(reader.stuck(), 0);
     }
 
     #[test]
@@ -245,15 +282,35 @@ mod tests {
         machine.lock(tasks([1]));
         // What it saw just before is seen again.
         assert_eq!(read(&mut reader, &tasks([0, 1, 2])), (0, Vec::new()));
-        assert_eq!(reader.stuck().collect::<Vec<_>>(), tasks([1]));
+        assert_eq!(reader.closed().collect::<Vec<_>>(), tasks([1]));
         assert_eq!(read(&mut reader, &tasks([2, 3])), (2, tasks([2, 3])));
         machine.unlock();
         let start = Instant::now();
-        while reader.stuck().count() > 0 {
+        while reader.stuck() > 0 {
             assert!(start.elapsed() < Duration::from_secs(10));
             thread::yield_now();
         }
         assert_eq!(read(&mut reader, &tasks([1])), (1, tasks([1])));
+    }
+
+    #[test]
+    fn a_file_system_that_does_not_answer_is_touched_once() {
+        let (machine, mut reader) = reader();
+        let many = tasks(FILES..FILES + 9);
+        machine.lock(many.clone());
+        assert_eq!(read(&mut reader, &many), (0, Vec::new()));
+        let unanswered: Vec<_> = reader.unanswered().map(|it| it.path.clone()).collect();
+        assert_eq!(unanswered, [std::path::Path::new("100")]);
+        assert_eq!(reader.closed().count(), 0);
+        assert_eq!(read(&mut reader, &many), (9, many.clone()));
+        assert_eq!(reader.stuck(), 1);
+        machine.unlock();
+        let start = Instant::now();
+        while reader.stuck() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(10));
+            thread::yield_now();
+        }
+        assert_eq!(reader.unanswered().count(), 0);
     }
 
     #[test]

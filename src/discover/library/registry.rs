@@ -77,6 +77,36 @@ impl Registry {
         candidates: Vec<Candidate>,
         before: &[Id],
     ) -> Vec<Id> {
+        let ids = self.seen_mapped(now, process, candidates, before);
+        let ended = before.iter().filter(|id| !ids.contains(id));
+        let ended: Vec<_> = ended.copied().collect();
+        self.unmapped(now, process.tgid, &ended);
+        ids
+    }
+
+    /// A process maps these now, and those that `before` names as far as is known. Gives what
+    /// it maps.
+    pub fn mapped_besides(
+        &mut self,
+        now: Instant,
+        process: &Process,
+        candidates: Vec<Candidate>,
+        before: &[Id],
+    ) -> Vec<Id> {
+        let mut ids = self.seen_mapped(now, process, candidates, before);
+        ids.extend(before);
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn seen_mapped(
+        &mut self,
+        now: Instant,
+        process: &Process,
+        candidates: Vec<Candidate>,
+        before: &[Id],
+    ) -> Vec<Id> {
         let through = Through::Process(process.tgid);
         let mut ids: Vec<_> = candidates
             .into_iter()
@@ -87,12 +117,6 @@ impl Registry {
         for id in &ids {
             self.uses(*id, process, !before.contains(id));
         }
-        let ended: Vec<_> = before
-            .iter()
-            .filter(|id| !ids.contains(id))
-            .copied()
-            .collect();
-        self.unmapped(now, process.tgid, &ended);
         ids
     }
 

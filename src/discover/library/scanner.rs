@@ -14,6 +14,7 @@ use super::reader::Reader;
 use super::registry::Registry;
 use super::table::{Clock, Table};
 use super::this_machine::ThisMachine;
+use super::touch::Touch;
 use super::wanted::Wanted;
 
 /// Processes looked at in one pass.
@@ -96,10 +97,19 @@ impl Scanner {
             self.table.ask(now, tgid);
         }
         let tasks = self.tasks(now, is_pass);
+        let stuck = self.reader.stuck();
         let waiting = self.look(now, &tasks, start + TIME);
         if is_pass {
             self.registry.expire(now);
-            self.end_pass(now, start.elapsed(), tasks.len(), waiting);
+            let took = start.elapsed();
+            self.counts.time += took;
+            // One that got stuck waited for nearly all of it; what is behind it shall not, too.
+            let cost = if self.counts.stuck > stuck {
+                Duration::ZERO
+            } else {
+                took.min(TIME)
+            };
+            self.end_pass(now, cost, tasks.len(), waiting);
         }
         self.registry.events()
     }
@@ -112,6 +122,11 @@ impl Scanner {
     /// The processes that map a library, as far as there is room for them.
     pub fn processes(&self, key: &Key) -> impl Iterator<Item = &Process> + use<'_> {
         self.registry.processes(key)
+    }
+
+    /// Files of wanted libraries, or places for them, that do not answer now.
+    pub fn unanswered(&self) -> impl Iterator<Item = &Touch> {
+        self.reader.unanswered()
     }
 
     pub fn counts(&self) -> Counts {
@@ -134,14 +149,12 @@ impl Scanner {
         }
     }
 
-    fn end_pass(&mut self, now: Instant, took: Duration, due: usize, waiting: usize) {
+    fn end_pass(&mut self, now: Instant, cost: Duration, due: usize, waiting: usize) {
         self.counts.passes += 1;
-        self.counts.time += took;
         self.counts.waiting = waiting;
         // The first round goes on at once, unless it does not get on.
         self.is_complete |= waiting == 0 || waiting == due || self.counts.stuck > 0;
-        // Beyond that time it waited.
-        let pause = INTERVAL.max(took.min(TIME) * SHARE);
+        let pause = INTERVAL.max(cost * SHARE);
         self.next_pass = Some(if self.is_complete { now + pause } else { now });
     }
 
@@ -151,10 +164,10 @@ impl Scanner {
         let is_host_due = is_pass && self.host_due.is_none_or(|due| due <= now);
         let host = is_host_due.then_some(Task::Host);
         let due = self.table.due(now, !is_pass).into_iter().map(Task::Process);
-        let stuck: Vec<_> = self.reader.stuck().collect();
+        let closed: Vec<_> = self.reader.closed().collect();
         host.into_iter()
             .chain(due)
-            .filter(|task| !stuck.contains(task))
+            .filter(|task| !closed.contains(task))
             .collect()
     }
 
@@ -177,6 +190,7 @@ impl Scanner {
             (Task::Host, Sight::Host(sight)) => {
                 *host_due = Some(now + HOST_INTERVAL);
                 counts.host_unreadable = sight.unreadable;
+                counts.host_unanswered = sight.unanswered;
                 counts.host_left_out = sight.left_out;
                 registry.host(now, sight.files);
             }
@@ -185,7 +199,7 @@ impl Scanner {
         };
         let some = tasks.get(..LOOKS).unwrap_or(tasks);
         let done = self.reader.read(some, until, see);
-        self.counts.stuck = self.reader.stuck().count();
+        self.counts.stuck = self.reader.stuck();
         tasks.len() - done
     }
 }
@@ -200,6 +214,7 @@ mod tests {
     use super::super::identity::testing::plain;
     use super::super::machine::testing::{candidate, process};
     use super::super::machine::{HostSight, ProcessSight};
+    use super::super::touch::Course;
     use super::*;
 
     /// Processes that all map one library, and take a while to look at.
@@ -214,7 +229,7 @@ mod tests {
             Ok(self.processes.clone())
         }
 
-        fn look(&self, task: Task) -> Sight {
+        fn look(&self, task: Task, _: &Course) -> Sight {
             self.looked_at.lock().unwrap().push(task);
             let Task::Process(tgid) = task else {
                 return Sight::Host(HostSight::default());
@@ -224,6 +239,7 @@ mod tests {
                 process: process(tgid),
                 mapped: vec![candidate(&plain(5))],
                 unreadable: 0,
+                unanswered: 0,
                 is_cut_short: false,
             })
         }

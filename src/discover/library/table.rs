@@ -138,8 +138,14 @@ impl Seen {
         counts: &mut Counts,
     ) {
         counts.unreadable += sight.unreadable;
+        counts.unanswered += sight.unanswered;
         counts.cut_short += u64::from(sight.is_cut_short);
-        self.libraries = registry.mapped(now, &sight.process, sight.mapped, &self.libraries);
+        // What was not looked at may be any of those that were known.
+        let take_in = match sight.unanswered {
+            0 => Registry::mapped,
+            _ => Registry::mapped_besides,
+        };
+        self.libraries = take_in(registry, now, &sight.process, sight.mapped, &self.libraries);
     }
 }
 
@@ -221,6 +227,7 @@ mod tests {
             },
             mapped: vec![candidate(&plain(5))],
             unreadable: 1,
+            unanswered: 0,
             is_cut_short: true,
         })
     }
@@ -263,6 +270,32 @@ mod tests {
         tracked.see(Duration::ZERO, 2, Sight::Gone);
         assert!(tracked.users().is_empty());
         assert_eq!(tracked.table.len(), 0);
+    }
+
+    #[test]
+    fn what_does_not_answer_is_still_mapped() {
+        let mut tracked = Tracked::new();
+        tracked.follow([1]);
+        tracked.see(Duration::ZERO, 1, maps(1, 100));
+        let besides = |mapped, unanswered| {
+            Sight::Process(ProcessSight {
+                process: crate::discover::library::Process {
+                    start_time: 100,
+                    ..process(1)
+                },
+                mapped,
+                unreadable: 0,
+                unanswered,
+                is_cut_short: false,
+            })
+        };
+        tracked.see(SECOND, 1, besides(vec![candidate(&plain(6))], 1));
+        let other = tracked.registry.processes(&plain(6).key).count();
+        assert_eq!((tracked.users(), other), (vec![1], 1));
+        assert_eq!(tracked.counts.unanswered, 1);
+        tracked.see(SECOND * 2, 1, besides(Vec::new(), 0));
+        let other = tracked.registry.processes(&plain(6).key).count();
+        assert_eq!((tracked.users(), other), (Vec::new(), 0));
     }
 
     #[test]

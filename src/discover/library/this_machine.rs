@@ -12,6 +12,7 @@ use super::machine::{Candidate, Machine, ProcessSight, Sight, Task};
 use super::mapping::Mapping;
 use super::maps::Maps;
 use super::process::{self, ControlGroup, Process, Status};
+use super::touch::{Course, Touch};
 use super::wanted::Wanted;
 use crate::discover::cgroup;
 
@@ -35,7 +36,7 @@ impl ThisMachine {
         }
     }
 
-    fn process(&self, tgid: u32) -> Sight {
+    fn process(&self, tgid: u32, course: &Course) -> Sight {
         let Ok(status) = Status::read(tgid) else {
             return Sight::Gone;
         };
@@ -57,6 +58,7 @@ impl ThisMachine {
             },
             mapped: Vec::new(),
             unreadable: 0,
+            unanswered: 0,
             is_cut_short: maps.is_cut_short,
         };
         if maps.libraries.is_empty() {
@@ -64,14 +66,23 @@ impl ThisMachine {
         }
         sight.process.cgroup = self.cgroup(tgid);
         for (mapping, wanted) in maps.libraries {
-            let Ok((file, identity)) = open(id, &mapping) else {
-                sight.unreadable += 1;
-                continue;
+            let path = PathBuf::from(OsString::from_vec(mapping.path.to_vec()));
+            let touch = Touch::mapped(path.clone(), &wanted, mapping.device);
+            let (file, identity) = match course.touch(touch, || open(id, &mapping)) {
+                Some(Ok(found)) => found,
+                Some(Err(_)) => {
+                    sight.unreadable += 1;
+                    continue;
+                }
+                None => {
+                    sight.unanswered += 1;
+                    continue;
+                }
             };
             sight.mapped.push(Candidate {
                 wanted,
                 name: String::from_utf8_lossy(mapping.name()).into(),
-                path: OsString::from_vec(mapping.path.into_owned()).into(),
+                path,
                 file,
                 identity,
             });
@@ -118,10 +129,10 @@ impl Machine for ThisMachine {
         ids("/proc")
     }
 
-    fn look(&self, task: Task) -> Sight {
+    fn look(&self, task: Task, course: &Course) -> Sight {
         match task {
-            Task::Host => Sight::Host(host::look(&self.root, &self.wanted)),
-            Task::Process(tgid) => self.process(tgid),
+            Task::Host => Sight::Host(host::look(&self.root, &self.wanted, course)),
+            Task::Process(tgid) => self.process(tgid, course),
         }
     }
 }
