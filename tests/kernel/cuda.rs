@@ -256,7 +256,7 @@ fn a_thread_that_ends_within_a_call_disturbs_no_other() {
 fn workloads_are_called_by_their_container_or_by_their_whole_path() {
     let Some(_turn) = turn() else { return };
     let id = "4a1b2c3d4e5f".repeat(6);
-    let group = Group::named(&format!("docker-{}.scope", &id[..64])).unwrap();
+    let group = Group::named(format!("docker-{}.scope", &id[..64])).unwrap();
     let driver = Driver::build().unwrap();
     let application = driver.start().unwrap();
     group.take(application.id()).unwrap();

@@ -15,6 +15,7 @@ mod collect;
 mod cuda;
 mod dma_fence;
 mod drivers;
+mod isolation;
 #[cfg(target_arch = "x86_64")]
 mod libraries;
 mod lifecycle;

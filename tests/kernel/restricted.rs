@@ -1,17 +1,19 @@
 //! Machines and containers that give less: what is lost, and that the log says why.
 
-use std::ffi::OsString;
+use std::fs;
+use std::time::Duration;
 
 use geophone_test_support::daemon::Options;
+use geophone_test_support::process::{Ended, run_to_end, unconfigured};
 
-use crate::{BINARY, turn};
+use crate::{BINARY, isolation, turn};
+
+const MODULES: [&str; 4] = ["runqueue", "block_io", "tcp", "dma_fence"];
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// A daemon that has a mount namespace of its own, in which `script` was run.
 fn behind(script: &str) -> Options {
-    let script = format!("set -e; {script}; exec \"$@\"");
-    let launcher = ["unshare", "--mount", "--propagation", "private"];
-    let launcher = launcher.into_iter().chain(["sh", "-c", &script, "sh"]);
-    Options::new(BINARY).launched_by(launcher.map(OsString::from))
+    Options::new(BINARY).launched_by(isolation::behind(script))
 }
 
 /// Which of the modules that measure the kernel are in which state, and that the log has this
@@ -80,5 +82,44 @@ fn without_tracefs_an_ordinary_user_lacks_what_classic_tracepoints_tell() {
             ("dma_fence", "degraded"),
         ],
         "mount -t tracefs tracefs /sys/kernel/tracing",
+    );
+}
+
+/// With a file of type information that is elsewhere, too: the possible CPUs are told there alone.
+#[test]
+fn with_sysfs_hidden_nothing_is_measured_and_everything_said() {
+    let Some(_turn) = turn() else { return };
+    let hidden = "mount -t tmpfs none /sys";
+    let unsupported = MODULES.map(|module| (module, "unsupported"));
+    assert_states(
+        behind(hidden),
+        unsupported,
+        "name a BTF file for this kernel with --btf",
+    );
+
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("btf");
+    fs::copy("/sys/kernel/btf/vmlinux", &copy).unwrap();
+    let section = format!("btf = '{}'\n", copy.display());
+    let failed = MODULES.map(|module| (module, "failed"));
+    let reason = "cannot tell the possible CPUs: ";
+    assert_states(behind(hidden).configuration(&section), failed, reason);
+
+    let mut command = unconfigured("unshare");
+    let script = format!("{hidden}; exec \"$0\" doctor --btf \"$1\"");
+    command
+        .args(["--mount", "sh", "-c", &script, BINARY])
+        .arg(&copy);
+    let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    for module in MODULES {
+        assert!(said.contains(&format!("  failed       {module}")), "{said}");
+    }
+    let reasons = said.matches("; mount sysfs at /sys").count();
+    assert!(reasons >= MODULES.len(), "{said}");
+    // Those that measure drivers say what they miss.
+    assert!(
+        said.contains("cannot tell which drivers are loaded"),
+        "{said}"
     );
 }

@@ -1,5 +1,6 @@
 //! Control groups (v2) for threads of this process, and for other processes.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,25 +34,26 @@ impl Group {
         each.collect()
     }
 
-    /// One for whole processes.
-    pub fn named(name: &str) -> Result<Self> {
-        Self::within(mounted()?, name)
+    /// One for whole processes. Its label has a replacement character for what is no text.
+    pub fn named(name: impl AsRef<OsStr>) -> Result<Self> {
+        Self::within(mounted()?, name.as_ref())
     }
 
     fn threaded(file_system: Arc<FileSystem>) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("geophone-test-{}-{number}", std::process::id());
-        let group = Self::within(file_system, &name)?;
+        let group = Self::within(file_system, name.as_ref())?;
         group.write("cgroup.type", "threaded")?;
         Ok(group)
     }
 
-    fn within(file_system: Arc<FileSystem>, name: &str) -> Result<Self> {
+    fn within(file_system: Arc<FileSystem>, name: &OsStr) -> Result<Self> {
         let above = own()?;
         let above = above.trim_end_matches('/');
-        let label = format!("{above}/{name}");
-        let directory = file_system.path().join(label.trim_start_matches('/'));
+        let label = format!("{above}/{}", name.to_string_lossy());
+        let directory = file_system.path().join(above.trim_start_matches('/'));
+        let directory = directory.join(name);
         fs::create_dir(&directory).with_context(|| directory.display().to_string())?;
         Ok(Self {
             directory,

@@ -33,6 +33,7 @@ pub mod requirement;
 pub mod scenario;
 pub mod sched_test;
 pub mod scsi_debug;
+pub mod silent;
 pub mod stub;
 pub mod tool;
 pub mod vgem;

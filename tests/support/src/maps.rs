@@ -1,10 +1,12 @@
 //! Maps of a daemon under test, and of one's own.
 
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use aya::Ebpf;
 use aya::maps::{Array, Map, MapData, MapInfo};
+use caps::CapSet;
 
 use crate::object::Builder;
 use crate::process;
@@ -23,6 +25,19 @@ pub fn set_word(pid: u32, name: &str, value: u64) -> Result<()> {
         }
     }
     None.with_context(|| format!("process {pid} has no map {}", String::from_utf8_lossy(name)))
+}
+
+/// Whether the kernel lets a thread without privileges use a map that it has a descriptor of.
+pub fn usable_by_all() -> Result<bool> {
+    let map = per_cpu_hash(8, 1)?;
+    let ask = move || {
+        caps::clear(None, CapSet::Effective)?;
+        Ok(MapData::from_fd(map).is_ok())
+    };
+    match thread::spawn(ask).join() {
+        Ok(asked) => asked,
+        Err(_) => bail!("the thread that asks has panicked"),
+    }
 }
 
 /// A hash map with keys of four bytes and a value for each CPU.

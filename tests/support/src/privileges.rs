@@ -37,6 +37,10 @@ pub struct Thread {
     pub name: String,
     /// What it has, or may take at any time.
     pub permitted: CapsHashSet,
+    /// What it uses now.
+    pub effective: CapsHashSet,
+    /// What a program that it executes could have: the inheritable, bounding and ambient sets.
+    pub passed_on: [CapsHashSet; 3],
     /// Whether a program that it executes may gain privileges.
     pub may_gain: bool,
 }
@@ -56,11 +60,17 @@ fn thread(directory: &Path) -> Result<Thread> {
         let found = lines.find_map(|(key, value)| (key == name).then(|| value.trim()));
         found.with_context(|| format!("{}: no {name}", path.display()))
     };
-    let permitted = u64::from_str_radix(value("CapPrm")?, 16)?;
-    let held = |capability: &Capability| permitted & capability.bitmask() != 0;
+    let set = |name: &str| {
+        let held = u64::from_str_radix(value(name)?, 16)?;
+        let all = caps::all().into_iter();
+        let set = all.filter(|capability: &Capability| held & capability.bitmask() != 0);
+        Ok::<CapsHashSet, anyhow::Error>(set.collect())
+    };
     Ok(Thread {
         name: value("Name")?.to_owned(),
-        permitted: caps::all().into_iter().filter(held).collect(),
+        permitted: set("CapPrm")?,
+        effective: set("CapEff")?,
+        passed_on: [set("CapInh")?, set("CapBnd")?, set("CapAmb")?],
         may_gain: value("NoNewPrivs")? != "1",
     })
 }

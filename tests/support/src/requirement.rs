@@ -14,6 +14,8 @@ pub enum Requirement {
     Bpf,
     /// Prometheus and promtool.
     Prometheus,
+    /// Control groups that bound memory.
+    MemoryGroups,
     /// A Python with OpenTelemetry's messages, and a Prometheus that receives them.
     Otlp,
 }
@@ -23,6 +25,7 @@ impl Requirement {
         match self {
             Self::Bpf => "GEOPHONE_REQUIRE_BPF",
             Self::Prometheus => "GEOPHONE_REQUIRE_PROMETHEUS",
+            Self::MemoryGroups => "GEOPHONE_REQUIRE_MEMORY_GROUPS",
             Self::Otlp => "GEOPHONE_REQUIRE_OTLP",
         }
     }

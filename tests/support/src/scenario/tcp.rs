@@ -43,19 +43,22 @@ pub fn connections(client: &mut Client, count: usize) -> Result<Vec<Comparison>>
         // Nothing is lost on this wire, and all of them meet a socket.
         ("resets received", RESETS_RECEIVED, &[], "Tcp.OutRsts"),
     ];
-    compare(client, &pair, &items, || {
-        let sink = pair
-            .far
-            .within(|| Sink::start(Pair::FAR.into(), 2 * count))?;
-        pair.near.within(|| {
-            for _ in 0..count {
-                send(sink.address(), 1000)?;
-                reset(sink.address())?;
-            }
-            Ok(())
-        })?;
-        sink.finish()
-    })
+    compare(client, &pair, &items, || open(&pair, count))
+}
+
+/// Opens `count` connections that end well and as many that end in a reset.
+pub fn open(pair: &Pair, count: usize) -> Result<()> {
+    let sink = pair
+        .far
+        .within(|| Sink::start(Pair::FAR.into(), 2 * count))?;
+    pair.near.within(|| {
+        for _ in 0..count {
+            send(sink.address(), 1000)?;
+            reset(sink.address())?;
+        }
+        Ok(())
+    })?;
+    sink.finish()
 }
 
 /// What comes of connections that are refused.
