@@ -3,9 +3,10 @@ use std::time::{Duration, Instant};
 
 use geophone_test_support::exposition::Exposition;
 use geophone_test_support::load::tcp::{Sink, hold_and_send, send};
-use geophone_test_support::network::Pair;
+use geophone_test_support::network::{Loss, Pair};
 use geophone_test_support::oracle::tcp::Tcp;
 use geophone_test_support::scenario::tcp::{LOSS, connections, refusals, retransmissions};
+use geophone_test_support::scenario::tcp_reasons::{Reason, provoke};
 use geophone_test_support::wait;
 
 use crate::{geophone, turn};
@@ -78,6 +79,21 @@ fn retransmitted_segments_equal_the_kernels_on_a_lossy_wire() {
         println!("{comparison}");
         // A run may stand for any number of segments, so none may be missed.
         comparison.equal(0.0).unwrap();
+    }
+}
+
+/// Each reason for a segment to be sent again, and no other.
+#[test]
+fn segments_are_sent_again_for_the_reasons_that_the_kernel_counts() {
+    let Some(_turn) = turn() else { return };
+    let daemon = geophone(&["tcp"]).start().unwrap();
+    let mut client = daemon.client().unwrap();
+    for reason in Reason::ALL {
+        println!("{reason:?}");
+        for comparison in provoke(&mut client, reason, Loss::Rule).unwrap() {
+            println!("{comparison}");
+            comparison.equal(0.0).unwrap();
+        }
     }
 }
 

@@ -79,6 +79,28 @@ impl Pair {
     }
 }
 
+/// What takes chosen packets off the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The queue of the device that sends them, unseen by TCP. Needs netem, which not every kernel
+    /// has.
+    Netem,
+    /// A rule where they arrive: a drop on the way out would be reported to the sender's TCP.
+    Rule,
+}
+
+impl Pair {
+    /// Loses the packets from `sender`, one of the two, that match `which`, an expression of nft.
+    /// Once for each pair.
+    pub fn lose(&self, sender: &Namespace, which: &str, loss: Loss) -> Result<()> {
+        match loss {
+            Loss::Netem => sender.send_into_the_void(which),
+            Loss::Rule if sender.name == self.near.name => self.far.drop_arriving(which),
+            Loss::Rule => self.near.drop_arriving(which),
+        }
+    }
+}
+
 impl Namespace {
     pub fn new() -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -127,11 +149,30 @@ impl Namespace {
     }
 
     fn drop_arriving(&self, which: &str) -> Result<()> {
-        let rules = format!(
+        self.rules(&format!(
             "table inet loss {{ chain arriving {{ type filter hook input priority 0; \
              {which} drop; }}; }}"
-        );
-        run("ip", &["netns", "exec", &self.name, "nft", &rules])
+        ))
+    }
+
+    fn rules(&self, rules: &str) -> Result<()> {
+        run("ip", &["netns", "exec", &self.name, "nft", rules])
+    }
+
+    /// Has netem lose the departing packets that match. It chooses at random alone, so that nft
+    /// chooses, and sends them to the band of the device's queue where netem loses all.
+    fn send_into_the_void(&self, which: &str) -> Result<()> {
+        for queue in [
+            "root handle 1: prio",
+            "parent 1:3 handle 30: netem loss 100%",
+        ] {
+            let command = format!("-n {} qdisc add dev wire {queue}", self.name);
+            run("tc", &command.split(' ').collect::<Vec<_>>())?;
+        }
+        self.rules(&format!(
+            "table inet loss {{ chain departing {{ type filter hook output priority 0; \
+             {which} meta priority set 1:3 ; }}; }}"
+        ))
     }
 
     fn delay(&self, time: Duration) -> Result<()> {

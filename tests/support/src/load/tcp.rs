@@ -13,15 +13,30 @@ use crate::network::DISCARD;
 /// Bound on one call; a lossy wire needs several retransmission timeouts.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A server that reads each connection to its end and answers with one byte.
+/// A server that reads what each connection sends and answers with one byte.
 pub struct Sink {
     address: SocketAddr,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
 impl Sink {
-    /// Serves `connections` connections in turn; call it in the namespace to listen in.
+    /// Serves `connections` connections in turn, each to its end; call it in the namespace to
+    /// listen in.
     pub fn start(address: IpAddr, connections: usize) -> Result<Self> {
+        Self::serving(address, connections, serve)
+    }
+
+    /// As [`Self::start`], but answers as soon as it has read `bytes`.
+    pub fn of_bytes(address: IpAddr, connections: usize, bytes: usize) -> Result<Self> {
+        let serve = move |stream: &TcpStream| serve_bytes(stream, bytes);
+        Self::serving(address, connections, serve)
+    }
+
+    fn serving(
+        address: IpAddr,
+        connections: usize,
+        serve: impl Fn(&TcpStream) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
         let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let thread = thread::spawn(move || {
@@ -60,6 +75,26 @@ fn serve(mut stream: &TcpStream) -> Result<()> {
     }
     stream.write_all(&[1])?;
     Ok(())
+}
+
+fn serve_bytes(mut stream: &TcpStream, bytes: usize) -> Result<()> {
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.read_exact(&mut vec![0; bytes])?;
+    stream.write_all(&[1])?;
+    ensure!(stream.read(&mut [0])? == 0, "more than {bytes} bytes came");
+    Ok(())
+}
+
+/// Connects, sends one segment of each of these sizes, and closes when all have arrived, as a
+/// [`Sink::of_bytes`] says: an end behind a lost segment would tell of the loss.
+pub fn send_segments(to: SocketAddr, sizes: &[usize]) -> Result<()> {
+    let mut stream = TcpStream::connect_timeout(&to, TIMEOUT)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    for size in sizes {
+        stream.write_all(&vec![0x5a; *size])?;
+    }
+    Ok(stream.read_exact(&mut [0])?)
 }
 
 /// Connects, sends `bytes`, closes in order and waits for the answer.

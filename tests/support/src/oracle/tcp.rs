@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -33,15 +34,9 @@ impl Tcp {
             }
         }
         for namespace in others {
-            let (link, texts) = namespace.within(|| {
-                let read = |file| fs::read_to_string(format!("/proc/thread-self/net/{file}"));
-                Ok((
-                    fs::read_link("/proc/thread-self/ns/net")?,
-                    [read("snmp")?, read("netstat")?],
-                ))
-            })?;
+            let (link, text) = of(namespace)?;
             if seen.insert(link) {
-                total.add(&texts.concat());
+                total.add(&text);
             }
         }
         Ok(total)
@@ -50,6 +45,13 @@ impl Tcp {
     /// What counter `name` stands at; 0 for one this kernel lacks.
     pub fn value(&self, name: &str) -> f64 {
         self.counters.get(name).copied().unwrap_or(0) as f64
+    }
+
+    /// Those of one namespace.
+    pub fn within(namespace: &Namespace) -> Result<Self> {
+        let mut tcp = Self::default();
+        tcp.add(&of(namespace)?.1);
+        Ok(tcp)
     }
 
     /// How much counter `name` has grown since `earlier`; 0 for one this kernel lacks.
@@ -73,6 +75,15 @@ impl Tcp {
             }
         }
     }
+}
+
+/// What a namespace is known by, and the text of its files.
+fn of(namespace: &Namespace) -> Result<(PathBuf, String)> {
+    namespace.within(|| {
+        let read = |file| fs::read_to_string(format!("/proc/thread-self/net/{file}"));
+        let link = fs::read_link("/proc/thread-self/ns/net")?;
+        Ok((link, [read("snmp")?, read("netstat")?].concat()))
+    })
 }
 
 #[cfg(test)]

@@ -10,3 +10,4 @@ pub mod nvidia;
 pub mod runqueue;
 pub mod softirq;
 pub mod tcp;
+pub mod tcp_reasons;
