@@ -8,6 +8,7 @@ mod command;
 mod cross;
 mod docs;
 mod fetch;
+mod footprint;
 mod fuzz;
 mod grid;
 mod guest;
@@ -56,7 +57,7 @@ enum Chore {
     },
     /// What the machines of vm-test run as their first process
     #[command(hide = true)]
-    Guest,
+    Guest(guest::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -71,7 +72,7 @@ fn main() -> Result<()> {
         Chore::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Chore::Soak(arguments) => soak::run(&root, &arguments),
         Chore::HoldConnections { count } => soak::hold(count),
-        Chore::Guest => guest::run(),
+        Chore::Guest(arguments) => guest::run(&arguments),
     }
 }
 

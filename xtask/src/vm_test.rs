@@ -1,22 +1,22 @@
 //! `cargo xtask vm-test`: the daemon on every kernel it promises to run on.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 
+use crate::footprint::{FOOTPRINT, Footprint};
 use crate::grid::{self, Attachment};
-use crate::guest::report::{ATTACHMENTS, Check, Outcome, parse};
+use crate::guest::Which;
+use crate::guest::report::{ATTACHMENTS, Check, Outcome};
 use crate::vm::builds::Builds;
-use crate::vm::drivers;
-use crate::vm::image::{Contents, pack};
-use crate::vm::kernel::{Files, Kernel};
-use crate::vm::machine::{self, Machine};
+use crate::vm::kernel::Kernel;
+use crate::vm::machine;
+use crate::vm::system::{Plan, System};
 
 /// Boot Debian's kernels in qemu and test the daemon on each
 ///
@@ -43,10 +43,38 @@ pub struct Arguments {
     write: bool,
 }
 
+/// The kernel on which the daemon's footprint is measured, on a second machine, too, that may get
+/// this many CPUs.
+const COMPARED: (Kernel, usize) = (Kernel::Bookworm, 255);
+
 struct Boot {
     kernel: Kernel,
-    took: Duration,
+    machine: String,
+    console: PathBuf,
     result: Result<Vec<Check>>,
+}
+
+fn plans(kernel: Kernel) -> Vec<Plan> {
+    let machine = kernel.name().to_owned();
+    let (compared, cpus) = COMPARED;
+    if kernel != compared {
+        return vec![Plan {
+            machine,
+            which: Which::All,
+            possible: None,
+        }];
+    }
+    let many = Plan {
+        machine: format!("{machine}-{cpus}-cpus"),
+        which: Which::OverCpus,
+        possible: Some(cpus),
+    };
+    let plain = Plan {
+        machine,
+        which: Which::AllAndFootprint,
+        possible: None,
+    };
+    vec![plain, many]
 }
 
 pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
@@ -68,15 +96,9 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
                     // Not while the machine runs, which the others would wait for.
                     let next = lock(&pending).pop_front();
                     let Some(kernel) = next else { break };
-                    let start = Instant::now();
-                    let result = boot(root, kernel, &builds, limit);
-                    let boot = Boot {
-                        kernel,
-                        took: start.elapsed(),
-                        result,
-                    };
-                    println!("{:<12} done after {:.0?}", kernel.name(), boot.took);
-                    lock(&boots).push(boot);
+                    for boot in boot(root, kernel, &builds, limit) {
+                        lock(&boots).push(boot);
+                    }
                 }
             });
         }
@@ -84,12 +106,16 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let mut boots = boots.into_inner().unwrap_or_else(PoisonError::into_inner);
     boots.sort_by_key(|boot| kernels.iter().position(|kernel| *kernel == boot.kernel));
     print_table(&boots);
-    judge(root, &boots)?;
+    judge(&boots)?;
+    compare_footprints(&boots)?;
     // The grid is of all.
     if kernels.len() < Kernel::value_variants().len() {
         return Ok(());
     }
-    let found: Vec<_> = boots.iter().map(attachments).collect::<Result<_>>()?;
+    let plain = boots
+        .iter()
+        .filter(|boot| boot.machine == boot.kernel.name());
+    let found: Vec<_> = plain.map(attachments).collect::<Result<_>>()?;
     grid::publish(root, &found, arguments.write)
 }
 
@@ -100,45 +126,48 @@ fn attachments(boot: &Boot) -> Result<(&'static str, Vec<Attachment>)> {
     Ok((boot.kernel.name(), serde_json::from_str(&check.detail)?))
 }
 
-fn boot(root: &Path, kernel: Kernel, builds: &Builds, limit: Duration) -> Result<Vec<Check>> {
-    let directory = directory(root, kernel);
-    fs::create_dir_all(&directory)?;
-    let files = Files::provide(kernel, &directory)?;
-    let file_system = directory.join("initramfs.cpio");
-    let sources = root.join("tests/drivers");
-    let drivers = drivers::provide(
-        &sources,
-        &files.build_root,
-        &directory.join("kernel/drivers"),
-    )?;
-    let architecture = kernel.architecture();
-    let contents = Contents {
-        architecture,
-        userland: &files.userland,
-        modules: &files.modules,
-        for_drivers: &files.for_drivers,
-        drivers: &drivers,
+/// Boots the machines of a kernel, one after the other.
+fn boot(root: &Path, kernel: Kernel, builds: &Builds, limit: Duration) -> Vec<Boot> {
+    let directory = root.join("target/vm").join(kernel.name());
+    let system = System::provide(root, kernel, builds, &directory);
+    let boot = |plan: Plan| {
+        let console = directory.join(format!("{}.log", plan.machine));
+        let start = Instant::now();
+        let result = match &system {
+            Ok(system) => system.boot(&plan, &console, limit),
+            Err(error) => Err(anyhow!("{error:#}")),
+        };
+        println!("{:<15} done after {:.0?}", plan.machine, start.elapsed());
+        Boot {
+            kernel,
+            machine: plan.machine,
+            console,
+            result,
+        }
     };
-    let archive = pack(builds.of(architecture)?, &contents, &directory)?;
-    fs::write(&file_system, archive)?;
-    let console = directory.join("console.log");
-    let machine = Machine {
-        architecture,
-        image: files.image,
-        file_system,
-        console,
-        limit,
+    plans(kernel).into_iter().map(boot).collect()
+}
+
+/// The footprints beside each other, where there are two.
+fn compare_footprints(boots: &[Boot]) -> Result<()> {
+    let mut found = Vec::new();
+    for boot in boots {
+        if let Some(footprint) = boot.result.as_deref().ok().and_then(Footprint::of) {
+            found.push((&boot.machine, footprint?));
+        }
+    }
+    for (machine, footprint) in &found {
+        println!("{machine:<15} {}", footprint.describe());
+    }
+    let [(_, plain), (machine, many)] = &*found else {
+        return Ok(());
     };
-    let checks = parse(&machine.run()?);
-    ensure!(
-        checks.iter().any(|check| check.name == "finished"),
-        "the machine ended before the tests did"
-    );
-    Ok(checks)
+    println!("{machine:<15} {}\n", many.beside(plain)?);
+    Ok(())
 }
 
 fn print_table(boots: &[Boot]) {
-    println!("\n{:<12} {:<24} {:<5} detail", "kernel", "check", "");
+    println!("\n{:<15} {:<24} {:<5} detail", "machine", "check", "");
     for boot in boots {
         match &boot.result {
             Ok(checks) => {
@@ -150,30 +179,27 @@ fn print_table(boots: &[Boot]) {
                 {
                     let detail = match name.as_str() {
                         ATTACHMENTS => "see docs/kernels.md",
+                        FOOTPRINT => "see below",
                         _ => detail,
                     };
-                    println!(
-                        "{:<12} {name:<24} {outcome:<5} {detail}",
-                        boot.kernel.name()
-                    );
+                    println!("{:<15} {name:<24} {outcome:<5} {detail}", boot.machine);
                 }
             }
-            Err(error) => println!("{:<12} {:<24} FAIL  {error:#}", boot.kernel.name(), "boot"),
+            Err(error) => println!("{:<15} {:<24} FAIL  {error:#}", boot.machine, "boot"),
         }
     }
     println!();
 }
 
-fn judge(root: &Path, boots: &[Boot]) -> Result<()> {
+fn judge(boots: &[Boot]) -> Result<()> {
     let bad = |boot: &&Boot| match &boot.result {
         Ok(checks) => checks.iter().any(|check| check.outcome == Outcome::Fail),
         Err(_) => true,
     };
-    let failed: Vec<Kernel> = boots.iter().filter(bad).map(|boot| boot.kernel).collect();
-    for kernel in &failed {
-        let console = directory(root, *kernel).join("console.log");
-        eprintln!("--- the end of {}", console.display());
-        let text = machine::read(&console).unwrap_or_default();
+    let failed: Vec<&Boot> = boots.iter().filter(bad).collect();
+    for boot in &failed {
+        eprintln!("--- the end of {}", boot.console.display());
+        let text = machine::read(&boot.console).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines
             .iter()
@@ -182,12 +208,8 @@ fn judge(root: &Path, boots: &[Boot]) -> Result<()> {
     }
     match failed.len() {
         0 => Ok(()),
-        count => bail!("{count} of {} kernels failed", boots.len()),
+        count => bail!("{count} of {} machines failed", boots.len()),
     }
-}
-
-fn directory(root: &Path, kernel: Kernel) -> PathBuf {
-    root.join("target/vm").join(kernel.name())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

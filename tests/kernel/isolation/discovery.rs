@@ -22,7 +22,7 @@ use geophone_test_support::silent::Silent;
 use super::{
     PATIENCE, assert_ends, assert_goes_on, assert_states, assert_told, behind, doctor, until,
 };
-use crate::{UNSEEN, geophone, turn};
+use crate::{geophone, turn};
 
 const MODULES: [&str; 3] = ["block_io", "runqueue", "tcp"];
 const COUNT: &str = "geophone_block_io_duration_seconds_count";

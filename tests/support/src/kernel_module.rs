@@ -1,6 +1,6 @@
 //! Kernel modules out of files, without `modprobe`.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::path::Path;
 
@@ -13,9 +13,14 @@ const NOW: i32 = 0o4000;
 
 /// Loads the module in `file`. What it needs has to be loaded.
 pub fn load(file: &Path) -> Result<()> {
+    load_with(file, c"")
+}
+
+/// As [`load`], with these parameters.
+pub fn load_with(file: &Path, parameters: &CStr) -> Result<()> {
     let name = || format!("loading {}", file.display());
     let module = File::open(file).with_context(name)?;
-    finit_module(&module, c"", 0).with_context(name)
+    finit_module(&module, parameters, 0).with_context(name)
 }
 
 /// As [`load`], but one that is loaded already will do.

@@ -1,6 +1,7 @@
 //! The first process of a machine.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -9,6 +10,7 @@ use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, reboot};
 use std::ffi::CStr;
 
+use crate::guest::Which;
 use crate::guest::report::Check;
 use crate::vm::image::MODULES;
 
@@ -23,9 +25,9 @@ const FILE_SYSTEMS: [(&str, &str); 6] = [
 ];
 
 /// Comes back only when the machine cannot be switched off, and then the kernel panics.
-pub fn run() -> Result<()> {
+pub fn run(which: Which) -> Result<()> {
     println!("{}", Check::new("boot", set_up()));
-    println!("{}", Check::new("finished", test()));
+    println!("{}", Check::new("finished", test(which)));
     rustix::fs::sync();
     reboot(RebootCommand::Restart).context("switching the machine off")
 }
@@ -42,7 +44,7 @@ fn set_up() -> Result<String> {
     modules.sort();
     modules
         .iter()
-        .try_for_each(|module| kernel_module::load(module))?;
+        .try_for_each(|module| kernel_module::load_with(module, parameters(module)))?;
     let up = Command::new("/usr/bin/ip")
         .args(["link", "set", "lo", "up"])
         .status()?;
@@ -52,8 +54,18 @@ fn set_up() -> Result<String> {
         .to_owned())
 }
 
-fn test() -> Result<String> {
-    let mut tests = Command::new("/proc/self/exe").arg("guest").spawn()?;
+/// Without the disk that it makes by itself, null_blk has those only that are asked for.
+fn parameters(module: &Path) -> &'static CStr {
+    match module.file_name() {
+        Some(name) if name.as_encoded_bytes().ends_with(b"-null_blk.ko") => c"nr_devices=0",
+        _ => c"",
+    }
+}
+
+fn test(which: Which) -> Result<String> {
+    let mut tests = Command::new("/proc/self/exe")
+        .args(["guest", which.name()])
+        .spawn()?;
     let status = tests.wait()?;
     ensure!(status.success(), "the tests ended with {status}");
     Ok(String::new())

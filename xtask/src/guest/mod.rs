@@ -7,13 +7,40 @@ mod drivers;
 pub mod report;
 
 use anyhow::Result;
+use clap::ValueEnum;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    which: Which,
+}
+
+/// Which checks are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    All,
+    /// Of a machine that another is compared with.
+    AllAndFootprint,
+    /// Of that other one, which may get many CPUs: the footprint, and what is summed over CPUs.
+    OverCpus,
+}
+
+impl Which {
+    /// As it is asked for.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::AllAndFootprint => "all-and-footprint",
+            Self::OverCpus => "over-cpus",
+        }
+    }
+}
 
 /// As the first process: sets the machine up, runs the tests in a process of their own,
 /// and switches it off whatever happens. As any other: the tests.
-pub fn run() -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<()> {
     if std::process::id() == 1 {
-        boot::run()
+        boot::run(arguments.which)
     } else {
-        checks::run()
+        checks::run(arguments.which)
     }
 }

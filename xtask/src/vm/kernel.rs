@@ -14,14 +14,18 @@ use crate::vm::userland::Userland;
 
 /// What the guest's loads need that a kernel may have as modules. The first is not among
 /// the dependencies of nf_tables, which asks for a checksum by its name when it starts.
-const MODULES: [&str; 11] = [
+const MODULES: [&str; 15] = [
     "crc32c_generic",
     "loop",
     "sd_mod",
     "scsi_debug",
     "dm_multipath",
     "dm_round_robin",
+    "null_blk",
+    "md_mod",
+    "raid0",
     "veth",
+    "sch_prio",
     "sch_netem",
     "nf_tables",
     "nft_numgen",

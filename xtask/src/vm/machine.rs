@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::architecture::Architecture;
+use crate::guest::Which;
 
 /// `quiet` keeps the kernel's messages from tearing the results apart; errors still show.
 const COMMAND_LINE: &str = "panic=-1 quiet random.trust_cpu=on -- guest";
@@ -25,6 +26,11 @@ pub struct Machine {
     pub console: PathBuf,
     /// It is switched off after this time.
     pub limit: Duration,
+    /// What the guest does.
+    pub which: Which,
+    /// How many CPUs the kernel is to be ready for, besides those that there are. Since 6.9 it
+    /// believes the firmware alone.
+    pub possible: Option<usize>,
 }
 
 impl Machine {
@@ -37,13 +43,20 @@ impl Machine {
             options,
             serial,
         } = Emulator::of(self.architecture);
+        // It has memory of its own for each that may come.
+        let (memory, possible) = match self.possible {
+            None => ("1024", String::new()),
+            Some(possible) => ("2048", format!("possible_cpus={possible} ")),
+        };
+        let which = self.which.name();
+        let command_line = format!("console={serial} {possible}{COMMAND_LINE} {which}");
         let mut process = Command::new(program)
             .args(options)
             .args([
                 "-accel",
                 EMULATION,
                 "-m",
-                "1024",
+                memory,
                 "-smp",
                 "2",
                 "-nographic",
@@ -54,7 +67,7 @@ impl Machine {
             .arg(&self.image)
             .arg("-initrd")
             .arg(&self.file_system)
-            .args(["-append", &format!("console={serial} {COMMAND_LINE}")])
+            .args(["-append", &command_line])
             .stdin(Stdio::null())
             .stdout(console.try_clone()?)
             .stderr(console)

@@ -8,4 +8,5 @@ pub mod image;
 pub mod kernel;
 pub mod machine;
 pub mod modules;
+pub mod system;
 pub mod userland;

@@ -1,6 +1,7 @@
 //! Requests that fail, or are sent again, against what was told to those who asked for them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use anyhow::{Result, ensure};
 use rustix::io::Errno;
@@ -10,6 +11,7 @@ use crate::client::Client;
 use crate::load::disk::{Access, failures};
 use crate::loop_device::LoopDevice;
 use crate::mount::FileSystem;
+use crate::null_blk::NullBlk;
 use crate::scenario::block_io::until_exported;
 use crate::scsi_debug::{Fault, ScsiDebug};
 
@@ -65,6 +67,22 @@ pub fn bad_disk(client: &mut Client, disk: &ScsiDebug) -> Result<Vec<Comparison>
     let _injection = disk.inject(Fault::Protection(4))?;
     comparisons.extend(errors(client, disk.name(), read)?);
     Ok(comparisons)
+}
+
+/// Reads from a disk without a medium some of whose sectors are bad all the same.
+pub fn bad_null_blk(client: &mut Client) -> Result<Vec<Comparison>> {
+    const BAD: Range<usize> = 100..110;
+    let disk = NullBlk::new(16, 1)?;
+    disk.damage(BAD.start as u64 * 8, BAD.end as u64 * 8 - 1)?;
+    errors(client, disk.name(), || {
+        let failures = failures(&disk.path(), Access::Read, 0..PAGES)?;
+        ensure!(
+            failures == HashMap::from([(Errno::IO, BAD.len() as u64)]),
+            "{failures:?} are not {} unreadable pages",
+            BAD.len()
+        );
+        Ok(failures)
+    })
 }
 
 /// Reads from a disk that loses some commands, which are sent again. Every command beyond the

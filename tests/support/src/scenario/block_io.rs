@@ -37,6 +37,20 @@ pub fn compare(client: &mut Client, device: &str, count: usize) -> Result<Vec<Ou
 /// Writes and reads on the first of `devices` what passes through all of them.
 pub fn compare_each(client: &mut Client, devices: &[&str], count: usize) -> Result<Vec<Outcome>> {
     let first = devices.first().context("no device")?;
+    compare_under(client, devices, || load(first, count))
+}
+
+/// Writes and reads `count` blocks on `device`.
+pub fn load(device: &str, count: usize) -> Result<()> {
+    write_and_read(&Path::new("/dev").join(device), count, BLOCK, THREADS)
+}
+
+/// What `load` has the devices do.
+pub fn compare_under(
+    client: &mut Client,
+    devices: &[&str],
+    load: impl FnOnce() -> Result<()>,
+) -> Result<Vec<Outcome>> {
     for device in devices {
         until_exported(client, device)?;
     }
@@ -46,7 +60,7 @@ pub fn compare_each(client: &mut Client, devices: &[&str], count: usize) -> Resu
             .collect()
     };
     let from = Reading::take(client, read)?;
-    write_and_read(&Path::new("/dev").join(first), count, BLOCK, THREADS)?;
+    load()?;
     let to = Reading::take(client, read)?;
     let mut outcomes = Vec::new();
     for device in devices {
@@ -96,6 +110,15 @@ impl Outcome {
     }
 }
 
+/// Requests of a device, or of all together, that the daemon has counted so far.
+pub fn requests(page: &Exposition, device: Option<&str>) -> Option<f64> {
+    let labels: Vec<_> = device
+        .map(|device| ("device", device))
+        .into_iter()
+        .collect();
+    page.sum(&format!("{DURATION}_count"), &labels)
+}
+
 /// Waits until the daemon has found `device`: its series are there, at zero.
 pub fn until_exported(client: &mut Client, device: &str) -> Result<()> {
     until(client, device, true).context("series of a device that has come")
@@ -107,15 +130,11 @@ pub fn until_gone(client: &mut Client, device: &str) -> Result<()> {
 }
 
 fn until(client: &mut Client, device: &str, present: bool) -> Result<()> {
-    let count = format!("{DURATION}_count");
     wait::until(
         "the device's series to come or go",
         Duration::from_secs(20),
         || {
-            let found = client
-                .metrics()?
-                .sum(&count, &[("device", device)])
-                .is_some();
+            let found = requests(&client.metrics()?, Some(device)).is_some();
             Ok((found == present).then_some(()))
         },
     )

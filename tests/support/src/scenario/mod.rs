@@ -2,6 +2,9 @@
 
 pub mod block_errors;
 pub mod block_io;
+pub mod block_queues;
+pub mod block_removal;
+pub mod block_volumes;
 pub mod cuda;
 pub mod dma_fence;
 pub mod gpu_scheduler;

@@ -1,4 +1,4 @@
-//! Request-based device mapper: a disk reached over several paths (`drivers/md/dm-mpath.c`).
+//! Volumes of device mapper (`drivers/md/dm.c`).
 
 use std::fs;
 
@@ -6,26 +6,35 @@ use anyhow::{Context, Result};
 
 use crate::process::output;
 
-/// A multipath device over one path; removed when dropped.
-pub struct Multipath {
+/// A volume; removed when dropped.
+pub struct Mapped {
     label: String,
     name: String,
 }
 
-impl Multipath {
-    /// Over the whole of `disk`, a kernel name.
-    pub fn over(disk: &str) -> Result<Self> {
+impl Mapped {
+    /// The whole of `disk`, a kernel name, reached over one path: request-based
+    /// (`drivers/md/dm-mpath.c`).
+    pub fn multipath(disk: &str) -> Result<Self> {
+        // No features, no handler; one group, the first to use, of one path.
+        Self::over(disk, |number| {
+            format!("multipath 0 0 1 1 round-robin 0 1 1 {number} 1")
+        })
+    }
+
+    /// The whole of `disk`, a kernel name, as it is: bio-based (`drivers/md/dm-linear.c`).
+    pub fn linear(disk: &str) -> Result<Self> {
+        Self::over(disk, |number| format!("linear {number} 0"))
+    }
+
+    /// `target` is made of the disk's number.
+    fn over(disk: &str, target: impl Fn(&str) -> String) -> Result<Self> {
         let read = |file: &str| {
             let path = format!("/sys/block/{disk}/{file}");
             fs::read_to_string(&path).context(path)
         };
         let (size, number) = (read("size")?, read("dev")?);
-        // No features, no handler; one group, the first to use, of one path.
-        let table = format!(
-            "0 {} multipath 0 0 1 1 round-robin 0 1 1 {} 1",
-            size.trim(),
-            number.trim()
-        );
+        let table = format!("0 {} {}", size.trim(), target(number.trim()));
         let label = format!("geophone-test-{}", std::process::id());
         dmsetup(&[
             "create",
@@ -51,7 +60,7 @@ impl Multipath {
     }
 }
 
-impl Drop for Multipath {
+impl Drop for Mapped {
     fn drop(&mut self) {
         let removed = dmsetup(&[
             "remove",
