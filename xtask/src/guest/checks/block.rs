@@ -78,7 +78,7 @@ fn with_scsi_debug(test: impl FnOnce(&ScsiDebug) -> Result<String>) -> Result<St
     }
 }
 
-/// As [`with_scsi_debug`]. Before 5.16 the kernel does not list its disks, so that they have no
+/// As [`with_scsi_debug`]. Old kernels do not list its disks, so that they have no
 /// series.
 fn with_null_blk(test: impl FnOnce() -> Result<String>) -> Result<String> {
     let may_lack = cfg!(not(target_arch = "x86_64"));
