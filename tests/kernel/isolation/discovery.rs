@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use geophone_test_support::bracket::{Comparison, Reading};
+use geophone_test_support::bracket::{Comparison, Reading, UNSEEN};
 use geophone_test_support::client::Client;
 use geophone_test_support::control_group::Group;
 use geophone_test_support::daemon::Daemon;
