@@ -1,5 +1,6 @@
 //! Less than root's rights.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -8,13 +9,17 @@ use geophone_test_support::daemon::Options;
 use geophone_test_support::privileges;
 use rustix::mount::{MountFlags, mount};
 
-use super::states::{WITHOUT_RECORDS, details, expect};
+use super::states::{ALL_ACTIVE, WITHOUT_RECORDS, details, expect};
 use super::{ADDRESS, block, runqueue, tcp};
 use crate::vm::image::DAEMON;
 
 /// Somebody with the two capabilities that tracing takes measures the same. Records of
 /// tracepoints are closed to others than root.
 pub fn ordinary_user() -> Result<String> {
+    const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
+    // Debian's own level: no events for who has no capability.
+    let level = fs::read_to_string(PARANOID).context(PARANOID)?;
+    ensure!(level.trim() == "3", "{PARANOID} is {}", level.trim());
     let daemon = Options::new(DAEMON)
         .address(ADDRESS)
         .as_ordinary_user()
@@ -35,16 +40,31 @@ pub fn ordinary_user() -> Result<String> {
     Ok(format!("sweeps with {:?}; {details}", sweeps.permitted))
 }
 
-/// Where the kernel keeps its memory from everybody, whatever is measured is said, and why the
-/// rest is not.
-pub fn confidentiality() -> Result<String> {
+/// Has the kernel keep more from everybody. Nothing undoes it.
+fn lock_down(level: &str) -> Result<()> {
     const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
     let security = Path::new("/sys/kernel/security");
     if !Path::new(LOCKDOWN).exists() {
         let flags = MountFlags::empty();
         mount("securityfs", security, "securityfs", flags, None).context("securityfs")?;
     }
-    std::fs::write(LOCKDOWN, "confidentiality").context(LOCKDOWN)?;
+    fs::write(LOCKDOWN, level).context(LOCKDOWN)
+}
+
+/// Where nobody may change the kernel, as with secure boot, everything is measured.
+pub fn integrity() -> Result<String> {
+    lock_down("integrity")?;
+    let daemon = Options::new(DAEMON).address(ADDRESS).start()?;
+    let mut client = daemon.client()?;
+    let states = expect(&daemon, &client.metrics()?, &ALL_ACTIVE)?;
+    let details = details(&mut client, &[tcp::connections, block::loop_device])?;
+    Ok(format!("{states}; {details}"))
+}
+
+/// Where the kernel keeps its memory from everybody, whatever is measured is said, and why the
+/// rest is not.
+pub fn confidentiality() -> Result<String> {
+    lock_down("confidentiality")?;
     let daemon = Options::new(DAEMON).address(ADDRESS).start()?;
     let expected = [
         ("runqueue", "active"),
