@@ -16,6 +16,7 @@ mod cuda;
 mod dma_fence;
 mod drivers;
 mod isolation;
+mod last_scrapes;
 #[cfg(target_arch = "x86_64")]
 mod libraries;
 mod lifecycle;
@@ -34,12 +35,23 @@ mod unprivileged;
 mod uprobe;
 mod user_module;
 
+use std::env;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use geophone_test_support::daemon::Options;
 use geophone_test_support::privileges;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_geophone");
+
+/// The daemon for what holds it to a time, and whether it is optimized: as it is released, where
+/// whoever runs the tests names one (`RELEASED=target/release/geophone`). The one that is built
+/// for the tests takes about ten times as long for a page, on processors that others use too.
+fn timed() -> (PathBuf, bool) {
+    let released = env::var_os("RELEASED").map(PathBuf::from);
+    let optimized = released.is_some() || !cfg!(debug_assertions);
+    (released.unwrap_or_else(|| BINARY.into()), optimized)
+}
 
 /// The right to load eBPF programs and to have the machine's counters to oneself;
 /// `None` where there are no privileges.

@@ -80,6 +80,12 @@ impl Client {
         Ok(self.0.get_mut().write_all(bytes.as_bytes())?)
     }
 
+    /// Waits for a response to begin; false if the server closes the connection instead.
+    pub fn is_answered(&mut self) -> Result<bool> {
+        let begun = self.0.fill_buf().map(<[u8]>::len);
+        Ok(closed_by_reset(begun)? > 0)
+    }
+
     /// Reads one response, which has no body if it is one `to_head`.
     pub fn response(&mut self, to_head: bool) -> Result<Response> {
         let line = self.line()?;
