@@ -13,7 +13,7 @@ use geophone_test_support::scenario::tcp;
 use geophone_test_support::{privileges, wait};
 use rustix::process::Signal;
 
-use crate::{BINARY, geophone, turn};
+use crate::{BINARY, turn};
 
 /// More than a daemon has.
 const ROOM: u64 = 256 << 20;
@@ -47,7 +47,18 @@ fn an_interrupt_or_a_termination_ends_it_within_a_second_and_leaves_nothing_behi
     }
 }
 
-/// A panic ends the daemon as SIGABRT does.
+/// What is built for users ends by SIGABRT where it panics, and not one thread of it: what the
+/// next test says of that signal holds for a panic.
+#[test]
+fn a_panic_is_an_abort_in_what_is_released() {
+    let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
+    let profiles = manifest["profile"].as_table().unwrap();
+    assert_eq!(profiles["release"]["panic"].as_str(), Some("abort"));
+    // No second profile, which would say nothing of it.
+    assert_eq!(profiles.len(), 1, "{profiles:?}");
+}
+
+/// A panic is the second of them.
 #[test]
 fn a_kill_or_a_panic_leaves_nothing_behind() {
     let Some(_turn) = turn() else { return };
@@ -77,8 +88,9 @@ fn the_end_for_lack_of_memory_leaves_nothing_behind() {
 #[test]
 fn two_run_side_by_side_and_one_ends() {
     let Some(_turn) = turn() else { return };
-    let mut first = geophone(&["tcp", "runqueue"]).start().unwrap();
-    let second = geophone(&["tcp", "runqueue"]).start().unwrap();
+    let windows = "[statistics]\nwindow = \"500ms\"\nperiod = \"1s\"\n";
+    let start = || Options::new(BINARY).configuration(windows).start().unwrap();
+    let (mut first, second) = (start(), start());
     let (ours, others) = (held(&first), held(&second));
     assert_eq!(ours.without(&others), ours, "what is shared ends with one");
     let each = |daemon: &Daemon| {
@@ -87,13 +99,28 @@ fn two_run_side_by_side_and_one_ends() {
             comparison.equal(1.0).unwrap();
         }
     };
+    // The kernel measures while anybody asks it to.
+    let measures = |daemon: &Daemon| {
+        let mut client = daemon.client().unwrap();
+        let mut runs = || {
+            let page = client.metrics().unwrap();
+            page.sum("geophone_program_sampled_runs_total", &[])
+        };
+        let before = runs().unwrap_or(0.0);
+        wait::until("runs in one more window", Duration::from_secs(20), || {
+            Ok(runs().filter(|runs| *runs > before))
+        })
+        .unwrap();
+    };
     each(&first);
     each(&second);
+    measures(&first);
     let (status, _) = first.stop(Signal::TERM).unwrap();
     assert!(status.success());
     ours.freed().unwrap();
     assert!(others.is_subset(&KernelObjects::loaded()));
     each(&second);
+    measures(&second);
 }
 
 #[test]
