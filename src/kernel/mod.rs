@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod btf;
+mod btf_ext;
 mod capabilities;
 pub mod cpus;
 pub mod declare;
@@ -21,6 +22,7 @@ mod process;
 mod record;
 pub mod request;
 pub mod resolve;
+mod soundness;
 mod stats;
 mod sys;
 #[cfg(test)]

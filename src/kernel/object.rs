@@ -12,7 +12,8 @@ use object::{
 use super::btf::{Btf, BtfError};
 
 type File<'data> = ElfFile<'data, FileHeader64<Endianness>>;
-type Section<'data, 'file> = object::read::elf::ElfSection64<'data, 'file, Endianness>;
+pub(super) type Section<'data, 'file> = object::read::elf::ElfSection64<'data, 'file, Endianness>;
+pub(super) type Symbol<'data, 'file> = object::read::elf::ElfSymbol64<'data, 'file, Endianness>;
 
 /// Why a file is no module object.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +28,7 @@ pub enum ObjectError {
 
 /// An object file, read in place.
 pub struct Object<'data> {
-    file: File<'data>,
+    pub(super) file: File<'data>,
     data: &'data [u8],
 }
 

@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 pub(super) mod build;
+mod complete;
 mod error;
 mod kind;
 #[cfg(test)]

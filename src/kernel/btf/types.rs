@@ -172,6 +172,18 @@ impl<'a> Type<'a> {
             })
     }
 
+    /// Names that it gives to its parts, whatever they are, as offsets in the string section.
+    pub(super) fn names(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let parameters = self.elements::<8>(self.kind == Kind::FuncProto);
+        let members = self.members().map(|member| member.name);
+        let enumerators = self.enumerators().map(|enumerator| enumerator.name);
+        let parameters = parameters.map(|element| {
+            let [name, _type_id] = words(element);
+            name
+        });
+        members.chain(enumerators).chain(parameters)
+    }
+
     /// Type ids of the variables of a data section; none for other kinds.
     pub fn variables(&self) -> impl Iterator<Item = u32> + use<'a> {
         self.elements::<12>(self.kind == Kind::Datasec)

@@ -8,12 +8,15 @@ use crate::kernel::layout::LayoutError;
 use crate::kernel::map::MapError;
 use crate::kernel::object::ObjectError;
 use crate::kernel::process::memory_limit;
+use crate::kernel::soundness::Unsound;
 
 /// Why a module cannot be loaded at all.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error(transparent)]
     Object(#[from] ObjectError),
+    #[error("the object is damaged: {0}; build it again")]
+    Unsound(#[from] Unsound),
     #[error(transparent)]
     Declaration(#[from] DeclarationError),
     #[error(transparent)]

@@ -123,6 +123,8 @@ impl<'a> Loader<'a> {
         write_globals(&parsed, plan, &mut patched)?;
         self.size_maps(&parsed, object, plan)?;
 
+        // What was written may lie where more than a global is.
+        Object::parse(&patched)?.sound()?;
         let mut ebpf = self.loader.load(&patched)?;
         let maps = handles(&ebpf, &parsed)?;
         prepare(&maps)?;
@@ -282,6 +284,7 @@ impl fmt::Display for PassedOver {
 /// The object cannot be read, or lacks a function, a global or a map of the plan.
 pub fn verify(object: &[u8], plan: &Plan) -> Result<(), LoadError> {
     let parsed = Object::parse(object)?;
+    parsed.sound()?;
     check_functions(&Declarations::find(&parsed)?, plan)?;
     write_globals(&parsed, plan, &mut object.to_vec())?;
     check_maps(&layouts(object)?, plan)
