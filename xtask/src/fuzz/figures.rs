@@ -7,7 +7,7 @@ pub const HEADING: &str = "\
 #[derive(Debug, PartialEq, Eq)]
 pub struct Figures {
     seconds: u64,
-    runs: u64,
+    pub runs: u64,
     /// Places in the code that were reached.
     coverage: u64,
     /// The same, told apart by how often and with which values compared.

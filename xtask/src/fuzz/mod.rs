@@ -19,7 +19,7 @@ use self::target::{Outcome, Target};
 /// Builds the targets of tests/fuzz with coverage and AddressSanitizer, and runs each from its
 /// seeds and from what earlier runs found, which is kept under target/fuzz/corpus/. Prints
 /// what each did. Fails if an input makes one crash, hang, take too much memory or break what
-/// it asserts, and says where that input is.
+/// it asserts, and says where that input is; and if one ran hardly more than it began with.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Run only these [default: all]
@@ -42,7 +42,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     wanted.retain(|name| arguments.target.is_empty() || arguments.target.contains(name));
     let programs = build::run(root)?;
     let targets = wanted.iter().map(|name| Target::new(root, &programs, name));
-    let queue = Mutex::new(targets.collect::<VecDeque<_>>());
+    let queue = Mutex::new(targets.collect::<Result<VecDeque<_>>>()?);
     let jobs = match arguments.jobs {
         Some(jobs) => jobs,
         None => thread::available_parallelism()?,
@@ -54,29 +54,29 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         queue.pop_front()
     };
     let work = || {
-        let mut crashes = Vec::new();
+        let mut failures = Vec::new();
         while let Some(target) = next() {
             match target.run(arguments.seconds)? {
                 Outcome::Held(figures) => println!("{}", figures.row(&target.name)),
-                Outcome::Crashed(report) => {
+                Outcome::Failed(report) => {
                     eprintln!("{report}");
-                    crashes.push(target.name);
+                    failures.push(target.name);
                 }
             }
         }
-        Ok::<_, anyhow::Error>(crashes)
+        Ok::<_, anyhow::Error>(failures)
     };
-    let crashes: Vec<String> = thread::scope(|scope| {
+    let failures: Vec<String> = thread::scope(|scope| {
         let workers: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(work)).collect();
-        let mut crashes = Vec::new();
+        let mut failures = Vec::new();
         for worker in workers {
             match worker.join() {
-                Ok(found) => crashes.extend(found?),
+                Ok(found) => failures.extend(found?),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        Ok::<_, anyhow::Error>(crashes)
+        Ok::<_, anyhow::Error>(failures)
     })?;
-    ensure!(crashes.is_empty(), "crashed: {}", crashes.join(", "));
+    ensure!(failures.is_empty(), "failed: {}", failures.join(", "));
     Ok(())
 }

@@ -1,3 +1,4 @@
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +16,24 @@ const MEMORY: u32 = 1024;
 /// inputs have some kilobytes.
 const ALLOCATION: u32 = 64;
 
+/// Bytes that an input may have: enough to be beyond the bounds of its reader that can be reached
+/// at a rate that finds anything. libFuzzer would take 4 KiB, or the longest seed.
+const LONGEST: [(&str, usize); 8] = [
+    ("accept", 4 << 10),
+    ("btf", 16 << 10),
+    // Each key is merged from all layers: of four times as much a third less is run.
+    ("config", 4 << 10),
+    ("elf", 20 << 10),
+    // The head of a request may have 16 KiB.
+    ("http", 24 << 10),
+    ("instructions", 4 << 10),
+    ("labels", 4 << 10),
+    ("manifest", 20 << 10),
+];
+
+/// Runs for each input that a target begins with. One is that input itself.
+const LEAST: u64 = 3;
+
 /// Lines of a failed run's output that are shown: the message, and most of the back trace.
 const SHOWN: usize = 60;
 
@@ -22,8 +41,11 @@ const SHOWN: usize = 60;
 pub struct Target {
     pub name: String,
     program: PathBuf,
-    /// Read only: the committed seeds, and files of the tree that are good ones.
-    seeds: Vec<PathBuf>,
+    /// The committed ones. Read only.
+    seeds: PathBuf,
+    /// Files of the tree that are good inputs, by the directory that they are in.
+    examples: Option<PathBuf>,
+    longest: usize,
     /// What this and earlier runs found.
     corpus: PathBuf,
     /// Where an input goes that makes it fail.
@@ -35,39 +57,48 @@ pub struct Target {
 pub enum Outcome {
     Held(Figures),
     /// What it said, and how to see it again.
-    Crashed(String),
+    Failed(String),
 }
 
 /// All targets, by name.
 pub fn names(root: &Path) -> Result<Vec<String>> {
-    let directory = root.join("tests/fuzz/fuzz_targets");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&directory).with_context(|| directory.display().to_string())? {
-        let path = entry?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        names.extend(stem.map(str::to_owned));
-    }
+    let files = files(&root.join("tests/fuzz/fuzz_targets"))?;
+    let stems = files.iter().filter_map(|path| path.file_stem()?.to_str());
+    let mut names: Vec<String> = stems.map(str::to_owned).collect();
     names.sort();
     Ok(names)
 }
 
+/// The files in a directory, without those in directories of it.
+fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+        files.push(entry?.path());
+    }
+    files.retain(|path| path.is_file());
+    Ok(files)
+}
+
 impl Target {
-    pub fn new(root: &Path, programs: &Path, name: &str) -> Self {
+    pub fn new(root: &Path, programs: &Path, name: &str) -> Result<Self> {
         let directory = root.join("target/fuzz");
-        let mut seeds = vec![root.join("tests/fuzz/seeds").join(name)];
-        match name {
-            "manifest" => seeds.push(root.join("ebpf/modules")),
-            "config" => seeds.push(root.join("config")),
-            _ => {}
-        }
-        Self {
+        let examples = match name {
+            "manifest" => Some(root.join("ebpf/modules")),
+            "config" => Some(root.join("config")),
+            _ => None,
+        };
+        let longest = LONGEST.iter().find(|(target, _)| *target == name);
+        let (_, longest) = longest.with_context(|| format!("no length of inputs for {name}"))?;
+        Ok(Self {
             name: name.to_owned(),
             program: programs.join(name),
-            seeds,
+            seeds: root.join("tests/fuzz/seeds").join(name),
+            examples,
+            longest: *longest,
             corpus: directory.join("corpus").join(name),
             artifacts: directory.join("artifacts").join(name),
             log: directory.join("logs").join(name),
-        }
+        })
     }
 
     pub fn run(&self, seconds: u32) -> Result<Outcome> {
@@ -75,13 +106,25 @@ impl Target {
         for directory in [&self.corpus, &self.artifacts, logs] {
             fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
         }
+        let mut begin = files(&self.seeds)?.len() + files(&self.corpus)?.len();
+        let mut command = Command::new(&self.program);
+        // What is new goes into the first.
+        command.args([&self.corpus, &self.seeds]);
+        if let Some(directory) = &self.examples {
+            // What libFuzzer is given as a directory it reads with all that is below.
+            let mut examples = files(directory)?;
+            examples.retain(|file| file.extension().is_some_and(|it| it == "toml"));
+            begin += examples.len();
+            let mut list = OsString::from("-seed_inputs=");
+            let examples: Vec<_> = examples.iter().map(|file| file.as_os_str()).collect();
+            list.push(examples.join(OsStr::new(",")));
+            command.arg(list);
+        }
         let log = File::create(&self.log).with_context(|| self.log.display().to_string())?;
-        let status = Command::new(&self.program)
-            // What is new goes into the first.
-            .arg(&self.corpus)
-            .args(&self.seeds)
+        let status = command
             .arg(format!("-artifact_prefix={}/", self.artifacts.display()))
             .arg(format!("-max_total_time={seconds}"))
+            .arg(format!("-max_len={}", self.longest))
             .arg(format!("-timeout={TIMEOUT}"))
             .arg(format!("-rss_limit_mb={MEMORY}"))
             .arg(format!("-malloc_limit_mb={ALLOCATION}"))
@@ -96,10 +139,18 @@ impl Target {
         // Inputs may come out in messages.
         let output = fs::read(&self.log)?;
         let output = String::from_utf8_lossy(&output);
-        if let Some(figures) = Figures::read(&output).filter(|_| status.success()) {
-            return Ok(Outcome::Held(figures));
+        let Some(figures) = Figures::read(&output).filter(|_| status.success()) else {
+            return Ok(Outcome::Failed(self.report(&output)));
+        };
+        let least = LEAST * begin as u64;
+        if figures.runs < least {
+            return Ok(Outcome::Failed(format!(
+                "{} ran {} inputs, of which {begin} are those that it began with, and shall run \
+                 {least}: give it more seconds, or see what makes it slow",
+                self.name, figures.runs
+            )));
         }
-        Ok(Outcome::Crashed(self.report(&output)))
+        Ok(Outcome::Held(figures))
     }
 
     fn report(&self, output: &str) -> String {
