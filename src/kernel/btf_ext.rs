@@ -48,3 +48,35 @@ fn number(bytes: &[u8], at: usize) -> Option<usize> {
     let number = bytes.get(at..)?.first_chunk()?;
     usize::try_from(u32::from_ne_bytes(*number)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRINGS: &[u8] = b"\0tp_btf\0";
+
+    /// A section whose one part has these words: size of a record, name, number, records.
+    fn section(words: &[u32]) -> Vec<u8> {
+        let size = u32::try_from(words.len() * 4).unwrap_or_default();
+        let header = [0x0001_eb9f, 24, 0, size, size, 0];
+        let words = header.iter().chain(words);
+        words.flat_map(|word| word.to_ne_bytes()).collect()
+    }
+
+    #[test]
+    fn every_record_is_there_and_in_order() {
+        let holds = |words: &[u32]| holds_together(&section(words), STRINGS);
+        assert!(holds(&[]));
+        assert!(holds(&[8, 1, 2, 0, 7, 16, 7]));
+        for (words, why) in [
+            (&[8, 1, 3, 0, 7, 16, 7], "a record is missing"),
+            (&[8, 1, u32::MAX, 0, 7, 16, 7], "more records than memory"),
+            (&[8, 1, 2, 16, 7, 0, 7], "the second is before the first"),
+            (&[8, 99, 2, 0, 7, 16, 7], "a section without a name"),
+            (&[4, 1, 4, 0, 7, 16, 7], "records that are too short"),
+            (&[0, 1, 9, 0, 7, 16, 7], "records of nothing"),
+        ] {
+            assert!(!holds(words), "{why}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use geophone::kernel::uprobe::Library;
 use geophone::kernel::{Plan, verify};
 
 use crate::btf::Silent;
+use crate::loader;
 
 /// Names that are looked up: those of the seeds, and one that nothing has.
 const FUNCTIONS: [&str; 5] = ["f", "cuInit", "ncclAllReduce", "absent", ""];
@@ -41,6 +42,9 @@ fn object(bytes: &[u8]) {
         let mut written = bytes.to_vec();
         answers.write(&mut written);
         assert_eq!(written.len(), bytes.len());
+        if verify(&written, &Plan::default()).is_ok() {
+            loader::check(&written);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod http;
 mod http_response;
 pub mod instructions;
 pub mod labels;
+mod loader;
 pub mod manifest;
 mod mistakes;
 mod page;
