@@ -33,8 +33,8 @@ use crate::row::{Row, Unit, print};
 
 type Make = fn() -> Result<Box<dyn Load>>;
 
-/// Far more often than any Prometheus.
-const SCRAPES: Duration = Duration::from_millis(100);
+/// More often than any Prometheus.
+const SCRAPES: Duration = Duration::from_millis(500);
 /// Fewer say nothing of counters that fall.
 const LEAST_SCRAPES: u32 = 3;
 
