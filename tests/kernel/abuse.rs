@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use geophone_test_support::client::Client;
 use geophone_test_support::daemon::{Daemon, Options};
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use geophone_test_support::open_files;
+use rustix::process::Signal;
 use socket2::SockRef;
 
 use crate::{timed, turn};
@@ -37,13 +38,6 @@ fn peak(daemon: &Daemon) -> u64 {
     let field = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
     let value = field.and_then(|it| it.trim().strip_suffix(" kB"));
     value.unwrap().parse().unwrap()
-}
-
-/// Room for the crowd's sockets in this process.
-fn allow_descriptors(count: u64) {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let current = current.map(|current| current.max(count));
-    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
 }
 
 /// As much of a response as a slow reader lets come, and how often it takes a little of it: each
@@ -262,7 +256,8 @@ fn scrape(address: SocketAddr) -> (Duration, f64) {
 #[test]
 fn a_scraper_among_enemies_is_served_in_time() {
     let Some(_turn) = turn() else { return };
-    allow_descriptors(4 * CROWD as u64);
+    // For the crowd's sockets.
+    open_files::allow(4 * CROWD as u64).unwrap();
     let (binary, optimized) = timed();
     let patience = if optimized { PATIENCE } else { UNOPTIMIZED };
     let mut daemon = Options::new(binary).start().unwrap();
