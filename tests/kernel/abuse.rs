@@ -1,7 +1,6 @@
 //! Clients that mean no good, on the daemon itself: its memory stays bounded, and who scrapes as
 //! one should is served meanwhile.
 
-use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use geophone_test_support::client::Client;
-use geophone_test_support::daemon::{Daemon, Options};
+use geophone_test_support::daemon::Options;
 use geophone_test_support::open_files;
 use rustix::process::Signal;
 use socket2::SockRef;
@@ -31,14 +30,6 @@ const UNOPTIMIZED: Duration = Duration::from_secs(10);
 /// What all of it may cost: the limit of connections, 512, times a head of 16 KiB and as much
 /// for what hyper keeps; and pages that are being sent.
 const MEMORY: u64 = 32 << 10;
-
-/// Peak of the daemon's memory, in kB.
-fn peak(daemon: &Daemon) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
-    let field = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
-    let value = field.and_then(|it| it.trim().strip_suffix(" kB"));
-    value.unwrap().parse().unwrap()
-}
 
 /// As much of a response as a slow reader lets come, and how often it takes a little of it: each
 /// time within the daemon's patience with who takes nothing, which is 10 s.
@@ -266,7 +257,7 @@ fn a_scraper_among_enemies_is_served_in_time() {
         .map(|_| scrape(address))
         .max_by_key(|it| it.0)
         .unwrap();
-    let before = peak(&daemon);
+    let before = daemon.peak().unwrap() >> 10;
     let (end, enemies) = (End::default(), enemies());
     let mut scrapes = Vec::new();
     thread::scope(|scope| {
@@ -292,7 +283,7 @@ fn a_scraper_among_enemies_is_served_in_time() {
         end.come();
         scrapes = scraped.unwrap();
     });
-    let after = peak(&daemon);
+    let after = daemon.peak().unwrap() >> 10;
     let (longest, _) = scrapes.iter().max_by_key(|it| it.0).unwrap();
     let running = scrapes.iter().map(|it| it.1).fold(0.0, f64::max);
     println!(

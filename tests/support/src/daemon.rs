@@ -174,16 +174,22 @@ impl Daemon {
         fs::read_to_string(log_file(&self.directory)).unwrap_or_default()
     }
 
-    /// Bytes of `VmRSS` in `/proc/PID/status`.
+    /// Bytes of memory that it has now (`VmRSS` in `/proc/PID/status`).
     pub fn resident(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it has had so far (`VmHWM`).
+    pub fn peak(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let mut lines = status.lines();
-        let line = lines.find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes: u64 = line
-            .context("no VmRSS")?
-            .trim()
-            .trim_end_matches(" kB")
-            .parse()?;
+        let line = lines.find_map(|line| line.strip_prefix(field));
+        let line = line.with_context(|| format!("no {field}"))?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kibibytes << 10)
     }
 

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::process::{Command, ExitStatus, Stdio};
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -54,39 +55,36 @@ pub fn run_to_end(command: &mut Command, limit: Duration) -> Result<Ended> {
 /// The numbers behind `key` in the fdinfo of all descriptors of process `pid`: the ids of
 /// what it holds in the kernel.
 pub fn held(pid: u32, key: &str) -> Result<BTreeSet<u32>> {
-    let directory = format!("/proc/{pid}/fdinfo");
-    let entries = fs::read_dir(&directory).with_context(|| directory.clone())?;
-    let mut ids = BTreeSet::new();
-    for entry in entries {
-        let Ok(text) = fs::read_to_string(entry?.path()) else {
-            continue;
-        };
-        let id = text.lines().find_map(|line| line.strip_prefix(key));
-        ids.extend(id.and_then(|id| id.trim().parse::<u32>().ok()));
-    }
-    Ok(ids)
+    let texts = descriptors(pid)?;
+    let ids = texts.iter().filter_map(|text| number(text, key));
+    Ok(ids.collect())
 }
 
 /// The sum over the programs that process `pid` holds of the number behind `key` in their fdinfo;
 /// none where this kernel does not tell it.
 pub fn sum_over_programs(pid: u32, key: &str) -> Result<Option<u64>> {
+    let texts = descriptors(pid)?;
+    let of_program = |text: &String| Some((number::<u32>(text, "prog_id:")?, number(text, key)?));
+    // A program may have several descriptors.
+    let each: BTreeMap<u32, u64> = texts.iter().filter_map(of_program).collect();
+    Ok((!each.is_empty()).then(|| each.values().sum()))
+}
+
+/// The fdinfo of all descriptors of process `pid` that are still there when they are read.
+fn descriptors(pid: u32) -> Result<Vec<String>> {
     let directory = format!("/proc/{pid}/fdinfo");
     let entries = fs::read_dir(&directory).with_context(|| directory.clone())?;
-    let mut each = BTreeMap::new();
+    let mut texts = Vec::new();
     for entry in entries {
-        let Ok(text) = fs::read_to_string(entry?.path()) else {
-            continue;
-        };
-        let number = |key: &str| {
-            let number = text.lines().find_map(|line| line.strip_prefix(key))?;
-            number.trim().parse::<u64>().ok()
-        };
-        // A program may have several descriptors.
-        if let (Some(id), Some(value)) = (number("prog_id:"), number(key)) {
-            each.insert(id, value);
-        }
+        texts.extend(fs::read_to_string(entry?.path()).ok());
     }
-    Ok((!each.is_empty()).then(|| each.values().sum()))
+    Ok(texts)
+}
+
+/// The number behind `key` at the beginning of a line.
+fn number<T: FromStr>(text: &str, key: &str) -> Option<T> {
+    let number = text.lines().find_map(|line| line.strip_prefix(key))?;
+    number.trim().parse().ok()
 }
 
 /// What a tool of the system writes to its standard output.
