@@ -12,6 +12,8 @@ use anyhow::{Context, Result};
 /// A task's counters, or the sum over some tasks'.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Task {
+    /// Nanoseconds on a CPU (`se.sum_exec_runtime`).
+    pub runtime: u64,
     pub delay: Delay,
     pub voluntary: u64,
     pub involuntary: u64,
@@ -41,9 +43,11 @@ impl Task {
             let path = directory.join(file);
             fs::read_to_string(&path).with_context(|| path.display().to_string())
         };
-        let (status, sched) = (text("status")?, text("sched")?);
+        let (status, sched, schedstat) = (text("status")?, text("sched")?, text("schedstat")?);
+        let mut times = schedstat.split_whitespace();
         Ok(Self {
-            delay: delay(text("schedstat")?.split_whitespace().skip(1))?,
+            runtime: times.next().context("schedstat is empty")?.parse()?,
+            delay: delay(times)?,
             voluntary: value(&status, "voluntary_ctxt_switches")?,
             involuntary: value(&status, "nonvoluntary_ctxt_switches")?,
             migrations: value(&sched, "se.nr_migrations")?,
@@ -86,6 +90,7 @@ impl Add for Task {
 
     fn add(self, other: Self) -> Self {
         Self {
+            runtime: self.runtime + other.runtime,
             delay: self.delay + other.delay,
             voluntary: self.voluntary + other.voluntary,
             involuntary: self.involuntary + other.involuntary,
