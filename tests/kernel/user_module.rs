@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use geophone_test_support::bracket::Comparison;
+use geophone_test_support::cpus::online;
 use geophone_test_support::daemon::Daemon;
+use geophone_test_support::exposition::Exposition;
 use geophone_test_support::kernel_objects::KernelObjects;
-use geophone_test_support::process::{Ended, run_to_end, unconfigured};
+use geophone_test_support::load::forks::storm;
+use geophone_test_support::process::{Ended, run_to_end, sum_over_programs, unconfigured};
 use geophone_test_support::scenario::softirq::compare;
 use tempfile::TempDir;
 
@@ -105,6 +108,41 @@ fn a_program_of_which_nothing_is_exported_is_let_go() {
     );
     let held = KernelObjects::of_process(daemon.id()).unwrap();
     assert!(held.programs.is_empty());
+}
+
+/// The kernel frees memory in tasks and in the interrupts that these are in the midst of, also
+/// in the midst of a program; it does not run the same one inside itself.
+#[test]
+fn runs_that_the_kernel_skips_are_counted() {
+    let Some(_turn) = turn() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
+    let frees = ["softirq_entry", "softirq_exit"].map(|it| format!("target = \"{it}\""));
+    let manifest = frees.iter().fold(manifest, |manifest, target| {
+        manifest.replace(target, "target = \"kmem_cache_free\"")
+    });
+    fs::write(directory.path().join("softirq.toml"), manifest).unwrap();
+    let object = directory.path().join("softirq.o");
+    fs::copy(shipped().join("softirq.o"), object).unwrap();
+    let daemon = start(directory.path());
+    let mut client = daemon.client().unwrap();
+    let told = |page: &Exposition| page.sum("geophone_program_missed_runs_total", &[]);
+    let known = || sum_over_programs(daemon.id(), "recursion_misses:").map(Option::unwrap);
+
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut before = known().unwrap();
+    loop {
+        storm(online().unwrap().len(), 200).unwrap();
+        let told = told(&client.metrics().unwrap()).unwrap();
+        let after = known().unwrap();
+        println!("{before} to {after} skipped, {told} told");
+        assert!(before as f64 <= told && told <= after as f64);
+        if before > 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline);
+        before = after;
+    }
 }
 
 #[test]
