@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::exposition::Exposition;
 use crate::wait;
 
-/// The share of events that may pass no tracepoint on this machine's kernel: see
+/// The share of events that this machine's kernel may not tell to programs: see
 /// [`Comparison::nearly_equal`]. On most hosts none does; where some did, they were some ten a
 /// second, of ten thousands. The kernels of vm-test are allowed none.
 pub const UNSEEN: f64 = 0.02;
@@ -103,8 +103,8 @@ impl Comparison {
     }
 
     /// As [`Comparison::equal`], but up to `unseen` events may be missing: a host has been seen
-    /// where what happens while a certain process has the CPU passes no tracepoint, so that it
-    /// is not counted as missed either.
+    /// where what happens while a certain process has the CPU is not told to programs, BTF or raw,
+    /// while the events of tracefs tell it, so that it is not counted as missed either.
     pub fn nearly_equal(&self, unseen: f64, per_run: f64) -> Result<()> {
         let visible = Self {
             missed: self.missed + unseen,

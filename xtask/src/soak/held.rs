@@ -7,7 +7,7 @@ use anyhow::Result;
 use geophone_test_support::bracket::{Comparison, Reading};
 use geophone_test_support::exposition::Exposition;
 
-/// How many events a second may pass no tracepoint on this machine's kernel: see
+/// How many events a second this machine's kernel may not tell to programs: see
 /// [`geophone_test_support::bracket::UNSEEN`].
 const UNSEEN: f64 = 50.0;
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use geophone_test_support::bracket::Reading;
 use geophone_test_support::client::Client;
-use geophone_test_support::exposition::Exposition;
 use geophone_test_support::network::Namespace;
 use geophone_test_support::oracle::schedule::{Task, switches};
 use geophone_test_support::oracle::tcp::Tcp;
@@ -44,8 +43,8 @@ pub trait Load {
     }
     /// Works for some seconds; gives how much was done.
     fn work(&mut self) -> Result<u64>;
-    /// Waits until the daemon has counted what ends after the work.
-    fn part(&self, _client: &mut Client, _before: &Exposition) -> Result<()> {
+    /// Waits for what ends after the work.
+    fn part(&self) -> Result<()> {
         Ok(())
     }
     /// Holds what is counted of this load alone against the kernel.
@@ -82,7 +81,7 @@ pub fn watched(load: &mut dyn Load, client: &mut Client) -> Result<(Done, Vec<He
     let start = Instant::now();
     let from = read(load, client)?;
     let done = alone(load)?;
-    load.part(client, &from.page)?;
+    load.part()?;
     let to = read(load, client)?;
     let time = start.elapsed();
     let span = Span { from, to, time };
