@@ -18,6 +18,7 @@ mod otlp;
 mod promtool;
 #[path = "../otlp/pushing.rs"]
 mod pushing;
+mod rules;
 #[path = "../sample/mod.rs"]
 mod sample;
 mod scrape;

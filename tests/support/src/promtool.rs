@@ -1,14 +1,18 @@
 //! What promtool thinks of a page of metrics.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::requirement::skipped;
 use crate::tool;
 
 pub struct Promtool(PathBuf);
+
+/// What that of Debian 12 says of native histograms.
+const NO_HISTOGRAMS: &str = "unexpected character in series sequence: '{'";
 
 impl Promtool {
     /// By the variable `PROMTOOL` or from the path. None, with a notice, if there is none.
@@ -37,6 +41,44 @@ impl Promtool {
         let said = [output.stdout, output.stderr].concat();
         ensure!(
             output.status.success() && said.is_empty(),
+            "promtool ended with {} and said:\n{}",
+            output.status,
+            String::from_utf8_lossy(&said)
+        );
+        Ok(())
+    }
+
+    /// Files of rules that it does not understand are an error.
+    pub fn check_rules(&self, files: &[PathBuf]) -> Result<()> {
+        let mut command = Command::new(&self.0);
+        self.run(command.args(["check", "rules", "--lint-fatal"]).args(files))
+    }
+
+    /// Unit tests of rules that fail are an error.
+    pub fn test_rules(&self, file: &Path) -> Result<()> {
+        let mut command = Command::new(&self.0);
+        let result = self.run(command.args(["test", "rules"]).arg(file));
+        match result {
+            Err(error) if error.to_string().contains(NO_HISTOGRAMS) => {
+                skipped(&format!(
+                    "{}: {} knows no native histograms",
+                    file.display(),
+                    self.0.display()
+                ));
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn run(&self, command: &mut Command) -> Result<()> {
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("starting {}", self.0.display()))?;
+        let said = [output.stdout, output.stderr].concat();
+        ensure!(
+            output.status.success(),
             "promtool ended with {} and said:\n{}",
             output.status,
             String::from_utf8_lossy(&said)
