@@ -80,14 +80,14 @@ impl Load for Connections {
         let mut held = Vec::new();
         for (what, metric, name) in opens {
             let same = span.same(what, "tcp", metric, counter(name))?;
-            held.push(same.but_unseen(span));
+            held.push(same.but_untold());
         }
         // The kernel does not count them: at least ours, at most all that were or became open.
         let (before, after) = (&span.from.before.tcp, &span.to.after.tcp);
         let most = ["Tcp.ActiveOpens", "Tcp.PassiveOpens"].map(|name| after.since(before, name));
         let most = most.iter().sum::<f64>() + before.value("Tcp.CurrEstab");
         let closed = span.same("closed", "tcp", (CLOSED, &[]), |_, _| 2.0 * TOTAL as f64)?;
-        held.push(closed.at_most(most).but_unseen(span));
+        held.push(closed.at_most(most).but_untold());
         Ok(held)
     }
 }

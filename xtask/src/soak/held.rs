@@ -11,6 +11,9 @@ use geophone_test_support::exposition::Exposition;
 /// [`geophone_test_support::bracket::UNSEEN`].
 const UNSEEN: f64 = 50.0;
 
+/// The share of TCP's events that it may not tell: interrupts of one process bring them.
+const UNTOLD: f64 = 1e-4;
+
 /// The share of all runs of programs that the kernel may skip.
 const MISSED: f64 = 0.01;
 
@@ -68,6 +71,12 @@ impl Held {
     /// Of events that happen on the way to other things.
     pub fn but_unseen<K>(self, span: &Span<K>) -> Self {
         let unseen = UNSEEN * span.time.as_secs_f64();
+        Self { unseen, ..self }
+    }
+
+    /// Of events of TCP.
+    pub fn but_untold(self) -> Self {
+        let unseen = (UNTOLD * self.comparison.kernel.1).ceil();
         Self { unseen, ..self }
     }
 

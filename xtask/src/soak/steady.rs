@@ -145,9 +145,10 @@ fn compare(device: &str, span: &Span<Kernel>) -> Result<Vec<Held>> {
         (later.switches - earlier.switches) as f64
     })?;
     let tcp = |what, metric, counter| {
-        span.same(what, "tcp", metric, |earlier: &Kernel, later: &Kernel| {
+        let same = span.same(what, "tcp", metric, |earlier: &Kernel, later: &Kernel| {
             later.tcp.since(&earlier.tcp, counter)
-        })
+        });
+        same.map(Held::but_untold)
     };
     let (active, passive) = ([("direction", "active")], [("direction", "passive")]);
     let reads = [("device", device), ("operation", "read")];
