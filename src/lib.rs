@@ -21,6 +21,7 @@ pub mod module;
 pub mod nearest;
 pub mod push;
 pub mod regular_file;
+pub mod service;
 pub mod snapshot;
 pub mod sweep;
 pub mod telemetry;

@@ -72,12 +72,18 @@ fn shared() -> Vec<Arg> {
         } else {
             ArgAction::Set
         };
-        flags.push(
-            Arg::new(flag.name)
-                .long(flag.name)
-                .value_name(flag.value)
-                .action(action),
-        );
+        let mut argument = Arg::new(flag.name)
+            .long(flag.name)
+            .value_name(flag.value)
+            .action(action);
+        if flag.is_switch() {
+            argument = argument
+                .value_name("BOOL")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true");
+        }
+        flags.push(argument);
     }
     flags
 }

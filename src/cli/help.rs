@@ -156,7 +156,12 @@ fn keyed(out: &mut String, keys: &[Key], wanted: impl Fn(&Key) -> bool) {
             form if form.is_list() => format!("{}; repeatable", key.summary),
             _ => key.summary.clone(),
         };
-        entry(out, &format!("--{}={}", flag.name, flag.value), &summary);
+        let written = if flag.is_switch() {
+            format!("--{}", flag.name)
+        } else {
+            format!("--{}={}", flag.name, flag.value)
+        };
+        entry(out, &written, &summary);
         let default = key
             .default
             .as_ref()

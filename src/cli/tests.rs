@@ -125,6 +125,19 @@ fn flags_become_settings_wherever_they_stand() {
 }
 
 #[test]
+fn a_switch_is_true_without_a_value() {
+    for (line, value) in [
+        ("--web.systemd-socket", "true"),
+        ("run --web.systemd-socket", "true"),
+        ("--web.systemd-socket=false run", "false"),
+    ] {
+        let settings = invoke(line).unwrap().overrides.settings;
+        assert_eq!(settings[0].path, "web.systemd_socket");
+        assert_eq!(settings[0].values, [value], "{line}");
+    }
+}
+
+#[test]
 fn repeated_flags_add_up() {
     let found = invoke("--module-dir=/a --module-dir /b").unwrap();
     assert_eq!(found.overrides.settings[0].values, ["/a", "/b"]);

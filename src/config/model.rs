@@ -33,6 +33,8 @@ pub struct Web {
     pub telemetry_path: String,
     /// Scrapes served at once.
     pub max_requests: usize,
+    /// Whether to listen on what the service manager hands over, instead of the addresses.
+    pub systemd_socket: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

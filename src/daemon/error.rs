@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::export::prometheus::EncodeError;
 use crate::http::BindError;
+use crate::service::SocketError;
 
 /// Why the daemon cannot run at all. What keeps one module from running is in its report.
 #[derive(Debug, Error)]
@@ -18,6 +19,8 @@ pub enum DaemonError {
     Privileges { missing: Vec<&'static str> },
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     #[error(
         "no module is enabled: enable one with --module.NAME or modules.NAME.enabled = true (geophone modules lists them)"
     )]

@@ -15,10 +15,11 @@ use crate::attach::Scans;
 use crate::config::{Config, ListenAddress, Loaded};
 use crate::discover::Drivers;
 use crate::export::prometheus::Exposition;
-use crate::http::{BindError, Counters, Limits, Listeners, Server, ServerConfig};
+use crate::http::{Counters, Limits, Listeners, Server, ServerConfig};
 use crate::kernel::{Duty, confine};
 use crate::log::LogCounts;
 use crate::push::{self, Endpoints};
+use crate::service::{Manager, attend, handed_over};
 use crate::sweep::Pace;
 use crate::telemetry::Telemetry;
 
@@ -84,14 +85,28 @@ async fn serve(
     let source = Arc::new(SweepSource::new(sweeper));
     let pushing = endpoints.map(|endpoints| endpoints.start(Arc::clone(&source)));
     let pushing = pushing.transpose().map_err(DaemonError::Runtime)?;
+    let attended = Arc::clone(&source);
     let server = Server::new(listeners, &server_config(config, counters), source);
     let _sampler = Sampler::start(config.statistics, on).map_err(DaemonError::Runtime)?;
     // All that is left for this thread.
     confine(Duty::Serve);
+    let manager = Manager::of_environment();
+    let attending = async {
+        if let Some(manager) = &manager {
+            attend(manager, &*attended).await;
+        }
+        std::future::pending::<()>().await;
+    };
     // Responses end while the last metrics are pushed.
     let (stop, mut stopping) = tokio::sync::oneshot::channel();
     let serving = server.run(async {
-        stopped().await;
+        tokio::select! {
+            () = stopped() => {}
+            () = attending => {}
+        }
+        if let Some(manager) = &manager {
+            manager.stopping().await;
+        }
         if let Some(telemetry) = telemetry {
             telemetry.stopping();
         }
@@ -109,10 +124,13 @@ async fn serve(
     Ok(())
 }
 
-fn listen(config: &Config) -> Result<Listeners, BindError> {
+fn listen(config: &Config) -> Result<Listeners, DaemonError> {
+    if config.web.systemd_socket {
+        return Listeners::of(handed_over()?).map_err(DaemonError::Runtime);
+    }
     let addresses = config.web.listen_addresses.iter();
     let addresses: Vec<SocketAddr> = addresses.flat_map(ListenAddress::sockets).collect();
-    Listeners::bind(&addresses)
+    Ok(Listeners::bind(&addresses)?)
 }
 
 fn server_config(config: &Config, counters: Arc<Counters>) -> ServerConfig {

@@ -1,10 +1,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::watch;
+
 use crate::http::{MapStatus, ModuleStatus, ProgramStatus, Source, Status};
 use crate::introspect::{MAP_BYTES, MAP_CAPACITY, MAP_ENTRIES};
+use crate::service::Sweeps;
 use crate::snapshot::{Snapshot, SnapshotSource, Value};
-use crate::sweep::{ModuleReport, Sweeper};
+use crate::sweep::{ModuleReport, ModuleState, Sweeper};
 
 /// What the web side shows: snapshots of the sweeper and the reports of the modules.
 pub struct SweepSource {
@@ -54,6 +57,42 @@ impl Source for SweepSource {
             modules: self.sweeper.reports().iter().map(module).collect(),
         }
     }
+}
+
+impl Sweeps for SweepSource {
+    fn count(&self) -> watch::Receiver<u64> {
+        self.sweeper.count()
+    }
+
+    fn ask(&self) {
+        self.sweeper.ask();
+    }
+
+    fn status(&self) -> String {
+        summary(&self.sweeper.reports())
+    }
+}
+
+/// How many modules are in each state, and which they are where that is not as it should be.
+fn summary(reports: &[ModuleReport]) -> String {
+    let told = ModuleState::ALL
+        .into_iter()
+        .filter(|state| *state != ModuleState::Disabled);
+    let state = |state: ModuleState| {
+        let names = reports.iter().filter(|report| report.state == state);
+        let names: Vec<&str> = names.map(|report| report.name.as_str()).collect();
+        match state {
+            _ if names.is_empty() => None,
+            ModuleState::Degraded | ModuleState::Failed => {
+                Some(format!("{} {state} ({})", names.len(), names.join(", ")))
+            }
+            _ => Some(format!("{} {state}", names.len())),
+        }
+    };
+    format!(
+        "modules: {}",
+        told.filter_map(state).collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn program(program: &crate::sweep::ProgramReport) -> ProgramStatus {
@@ -107,4 +146,29 @@ fn maps(last: &Snapshot, module: &str) -> Vec<MapStatus> {
 
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(name: &str, state: ModuleState) -> ModuleReport {
+        ModuleReport::idle(name, "", state, String::new())
+    }
+
+    #[test]
+    fn the_summary_names_what_is_not_as_it_should_be() {
+        let reports = [
+            report("tcp", ModuleState::Active),
+            report("cuda", ModuleState::Disabled),
+            report("dma_fence", ModuleState::Degraded),
+            report("nvidia", ModuleState::Unsupported),
+            report("block_io", ModuleState::Failed),
+            report("runqueue", ModuleState::Active),
+        ];
+        let expected =
+            "modules: 2 active, 1 degraded (dma_fence), 1 failed (block_io), 1 unsupported";
+        assert_eq!(summary(&reports), expected);
+        assert_eq!(summary(&reports[..1]), "modules: 1 active");
+    }
 }

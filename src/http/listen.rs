@@ -94,6 +94,17 @@ impl Listeners {
         Ok(Self(listeners))
     }
 
+    /// Those that somebody else has opened, who says where and how many may wait.
+    ///
+    /// # Errors
+    /// One cannot be made to return at once where nobody has connected.
+    pub fn of(listeners: Vec<TcpListener>) -> io::Result<Self> {
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+        }
+        Ok(Self(listeners))
+    }
+
     /// The addresses listened on, with the ports that the kernel chose for port 0.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let addresses = self.0.iter().map(TcpListener::local_addr);

@@ -2,6 +2,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::exchange::Exchange;
@@ -66,6 +67,16 @@ impl Sweeper {
 
     pub fn reports(&self) -> Vec<ModuleReport> {
         self.shared.reports()
+    }
+
+    /// Counts complete sweeps.
+    pub fn count(&self) -> watch::Receiver<u64> {
+        self.shared.sweeps()
+    }
+
+    /// Sees to it that a sweep is made that begins after now.
+    pub fn ask(&self) {
+        self.shared.ask();
     }
 
     /// Has the next sweep made at once, from any thread.

@@ -28,6 +28,7 @@ mod refusals;
 mod restricted;
 mod runqueue;
 mod series;
+mod service;
 mod statistics;
 mod tcp;
 mod unprivileged;

@@ -44,7 +44,7 @@ pub struct Arguments {
 }
 
 /// The kernel on which the daemon's footprint is measured, on a second machine, too, that may get
-/// this many CPUs.
+/// this many CPUs; and with whose suite's systemd the service is tested, on a third.
 const COMPARED: (Kernel, usize) = (Kernel::Bookworm, 255);
 
 struct Boot {
@@ -69,12 +69,17 @@ fn plans(kernel: Kernel) -> Vec<Plan> {
         which: Which::OverCpus,
         possible: Some(cpus),
     };
+    let service = Plan {
+        machine: format!("{machine}-service"),
+        which: Which::Service,
+        possible: None,
+    };
     let plain = Plan {
         machine,
         which: Which::AllAndFootprint,
         possible: None,
     };
-    vec![plain, many]
+    vec![plain, many, service]
 }
 
 pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
@@ -129,23 +134,24 @@ fn attachments(boot: &Boot) -> Result<(&'static str, Vec<Attachment>)> {
 /// Boots the machines of a kernel, one after the other.
 fn boot(root: &Path, kernel: Kernel, builds: &Builds, limit: Duration) -> Vec<Boot> {
     let directory = root.join("target/vm").join(kernel.name());
-    let system = System::provide(root, kernel, builds, &directory);
-    let boot = |plan: Plan| {
+    let plans = plans(kernel);
+    let system = System::provide(root, kernel, &plans, builds, &directory);
+    let boot = |plan: &Plan| {
         let console = directory.join(format!("{}.log", plan.machine));
         let start = Instant::now();
         let result = match &system {
-            Ok(system) => system.boot(&plan, &console, limit),
+            Ok(system) => system.boot(plan, &console, limit),
             Err(error) => Err(anyhow!("{error:#}")),
         };
         println!("{:<15} done after {:.0?}", plan.machine, start.elapsed());
         Boot {
             kernel,
-            machine: plan.machine,
+            machine: plan.machine.clone(),
             console,
             result,
         }
     };
-    plans(kernel).into_iter().map(boot).collect()
+    plans.iter().map(boot).collect()
 }
 
 /// The footprints beside each other, where there are two.

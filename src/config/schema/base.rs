@@ -89,6 +89,14 @@ fn web() -> Vec<Key> {
             "Scrapes served at once; more are answered with 503",
         )
         .flag("web.max-requests", "N"),
+        Key::new(
+            "web.systemd_socket",
+            Form::Boolean,
+            Value::Boolean(false),
+            "Listen on the sockets that systemd hands over, and on no others",
+        )
+        .details(&["Those of geophone.socket; web.listen_addresses then says nothing."])
+        .switch("web.systemd-socket"),
     ]
 }
 

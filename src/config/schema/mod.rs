@@ -33,8 +33,14 @@ pub struct Key {
 pub struct Flag {
     /// Without the dashes.
     pub name: &'static str,
-    /// Stands for the value in the help text.
+    /// Stands for the value in the help text; empty for a switch, which is true without one.
     pub value: &'static str,
+}
+
+impl Flag {
+    pub fn is_switch(self) -> bool {
+        self.value.is_empty()
+    }
 }
 
 impl Key {
@@ -59,6 +65,10 @@ impl Key {
             flag: Some(Flag { name, value }),
             ..self
         }
+    }
+
+    fn switch(self, name: &'static str) -> Self {
+        self.flag(name, "")
     }
 
     /// The environment variable that sets it.

@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::wait;
 
@@ -19,12 +19,16 @@ pub struct Ended {
     pub said: String,
 }
 
+/// Begin the names of the variables that configure the daemon, or by which a service manager
+/// speaks to it.
+const CONFIGURING: [&[u8]; 5] = [b"GEOPHONE_", b"OTEL_", b"NOTIFY_", b"WATCHDOG_", b"LISTEN_"];
+
 /// `program` with none of the variables that would configure the daemon.
 pub fn unconfigured(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         let bytes = name.as_encoded_bytes();
-        if bytes.starts_with(b"GEOPHONE_") || bytes.starts_with(b"OTEL_") {
+        if CONFIGURING.iter().any(|prefix| bytes.starts_with(prefix)) {
             command.env_remove(name);
         }
     }
@@ -50,6 +54,20 @@ pub fn run_to_end(command: &mut Command, limit: Duration) -> Result<Ended> {
     output.read_to_string(&mut said)?;
     let status = ended.with_context(|| format!("{command:?} said:\n{said}"))?;
     Ok(Ended { status, said })
+}
+
+/// The thread of process `pid` that has this name.
+pub fn thread_of(pid: u32, name: &str) -> Result<u32> {
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let directory = entry?.path();
+        // It may have ended meanwhile.
+        let found = fs::read_to_string(directory.join("comm")).unwrap_or_default();
+        if found.trim_end() == name {
+            let thread = directory.file_name().and_then(OsStr::to_str);
+            return Ok(thread.context("no name")?.parse()?);
+        }
+    }
+    bail!("process {pid} has no thread {name}")
 }
 
 /// The numbers behind `key` in the fdinfo of all descriptors of process `pid`: the ids of

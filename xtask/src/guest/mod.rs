@@ -5,9 +5,15 @@ mod boot;
 mod checks;
 mod drivers;
 pub mod report;
+mod service;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Result;
 use clap::ValueEnum;
+
+/// Where the daemon listens.
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10435);
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -22,6 +28,8 @@ pub enum Which {
     AllAndFootprint,
     /// Of that other one, which may get many CPUs: the footprint, and what is summed over CPUs.
     OverCpus,
+    /// Of a machine whose first process is systemd.
+    Service,
 }
 
 impl Which {
@@ -31,6 +39,7 @@ impl Which {
             Self::All => "all",
             Self::AllAndFootprint => "all-and-footprint",
             Self::OverCpus => "over-cpus",
+            Self::Service => "service",
         }
     }
 }
@@ -40,6 +49,8 @@ impl Which {
 pub fn run(arguments: &Arguments) -> Result<()> {
     if std::process::id() == 1 {
         boot::run(arguments.which)
+    } else if arguments.which == Which::Service {
+        service::run()
     } else {
         checks::run(arguments.which)
     }

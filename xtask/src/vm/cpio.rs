@@ -2,10 +2,17 @@
 //! (`Documentation/driver-api/early-userspace/buffer-format.rst`).
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use anyhow::{Context as _, Result};
+
 const DIRECTORY: u32 = 0o040_755;
-const PROGRAM: u32 = 0o100_755;
+const FILE: u32 = 0o100_000;
+const LINK: u32 = 0o120_777;
+const PROGRAM: u32 = FILE | 0o755;
 
 #[derive(Default)]
 pub struct Archive {
@@ -26,13 +33,48 @@ impl Archive {
         }
     }
 
-    /// Adds file `path` and the directories above it.
+    /// Adds program `path` and the directories above it.
     pub fn file(&mut self, path: &str, contents: &[u8]) {
+        self.add(path, PROGRAM, contents);
+    }
+
+    /// Adds file `path`, which is no program, and the directories above it.
+    pub fn text(&mut self, path: &str, contents: &[u8]) {
+        self.add(path, FILE | 0o644, contents);
+    }
+
+    /// Adds what is in `root` but for the directories of these paths in it.
+    pub fn tree(&mut self, root: &Path, without: &[&str]) -> Result<()> {
+        let mut pending = vec![String::new()];
+        while let Some(directory) = pending.pop() {
+            self.directory(&directory);
+            for entry in fs::read_dir(root.join(&directory))? {
+                let entry = entry?;
+                let name = entry.file_name();
+                let name = name.to_str().context("a name that is no text")?;
+                let path = format!("{directory}/{name}");
+                let path = path.trim_start_matches('/');
+                let kind = entry.file_type()?;
+                if kind.is_symlink() {
+                    let target = fs::read_link(entry.path())?;
+                    self.add(path, LINK, target.as_os_str().as_bytes());
+                } else if kind.is_file() {
+                    let mode = FILE | (entry.metadata()?.permissions().mode() & 0o7777);
+                    self.add(path, mode, &fs::read(entry.path())?);
+                } else if !without.contains(&path) {
+                    pending.push(path.to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: &str, mode: u32, contents: &[u8]) {
         let path = path.trim_start_matches('/');
         if let Some(parent) = Path::new(path).parent().and_then(Path::to_str) {
             self.directory(parent);
         }
-        self.entry(path, PROGRAM, contents);
+        self.entry(path, mode, contents);
     }
 
     pub fn finish(mut self) -> Vec<u8> {
@@ -64,6 +106,7 @@ impl Archive {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -86,5 +129,28 @@ mod tests {
             names,
             ["usr", "usr/lib", "usr/lib/a", "usr/lib/b", "TRAILER!!!"]
         );
+    }
+
+    #[test]
+    fn a_tree_is_packed_with_its_links_and_modes() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("usr/bin")).unwrap();
+        fs::create_dir_all(root.path().join("usr/doc/a")).unwrap();
+        let program = root.path().join("usr/bin/true");
+        fs::write(&program, "exit").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+        std::os::unix::fs::symlink("usr/bin", root.path().join("bin")).unwrap();
+        let mut archive = Archive::default();
+        archive.tree(root.path(), &["usr/doc"]).unwrap();
+        let bytes = archive.finish();
+        let text = String::from_utf8_lossy(&bytes);
+        let mode = |name: &str| {
+            let at = text.find(&format!("{name}\0")).unwrap();
+            u32::from_str_radix(&text[at - 110 + 14..at - 110 + 22], 16).unwrap()
+        };
+        assert_eq!(mode("usr/bin/true"), 0o104_755);
+        assert_eq!(mode("bin"), 0o120_777);
+        assert_eq!(mode("usr"), 0o040_755);
+        assert!(text.contains("exit") && !text.contains("doc"), "{text}");
     }
 }

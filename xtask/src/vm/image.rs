@@ -107,7 +107,7 @@ pub fn pack(programs: &Programs, contents: &Contents<'_>, scratch: &Path) -> Res
 }
 
 /// A copy without symbols: the guest unpacks all of it into its memory.
-fn stripped(program: &Path, architecture: Architecture, scratch: &Path) -> Result<PathBuf> {
+pub fn stripped(program: &Path, architecture: Architecture, scratch: &Path) -> Result<PathBuf> {
     let name = program.file_name().context("a program without a name")?;
     let copy = scratch.join(name);
     output(

@@ -62,7 +62,7 @@ impl Kernel {
         }
     }
 
-    fn suite(self) -> &'static str {
+    pub fn suite(self) -> &'static str {
         match self {
             Self::Bullseye => "bullseye",
             Self::Bookworm => "bookworm",

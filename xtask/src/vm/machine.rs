@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::architecture::Architecture;
-use crate::guest::Which;
 
 /// `quiet` keeps the kernel's messages from tearing the results apart; errors still show.
-const COMMAND_LINE: &str = "panic=-1 quiet random.trust_cpu=on -- guest";
+const COMMAND_LINE: &str = "panic=-1 quiet random.trust_cpu=on";
 
 /// All CPUs of a machine in one thread: with a thread for each, one may still run what
 /// another has just patched in the kernel's text, and the kernel patches itself whenever a
@@ -26,8 +25,8 @@ pub struct Machine {
     pub console: PathBuf,
     /// It is switched off after this time.
     pub limit: Duration,
-    /// What the guest does.
-    pub which: Which,
+    /// What the guest does, as the end of the kernel's command line.
+    pub first: String,
     /// How many CPUs the kernel is to be ready for, besides those that there are. Since 6.9 it
     /// believes the firmware alone.
     pub possible: Option<usize>,
@@ -48,8 +47,8 @@ impl Machine {
             None => ("1024", String::new()),
             Some(possible) => ("2048", format!("possible_cpus={possible} ")),
         };
-        let which = self.which.name();
-        let command_line = format!("console={serial} {possible}{COMMAND_LINE} {which}");
+        let first = &self.first;
+        let command_line = format!("console={serial} {possible}{COMMAND_LINE} {first}");
         let mut process = Command::new(program)
             .args(options)
             .args([

@@ -8,5 +8,6 @@ pub mod image;
 pub mod kernel;
 pub mod machine;
 pub mod modules;
+pub mod service;
 pub mod system;
 pub mod userland;

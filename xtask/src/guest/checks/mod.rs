@@ -8,7 +8,6 @@ mod runqueue;
 mod states;
 mod tcp;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -23,10 +22,8 @@ use rustix::process::Signal;
 
 use crate::footprint::FOOTPRINT;
 use crate::guest::report::{ATTACHMENTS, Check, Outcome};
-use crate::guest::{Which, attachments, drivers};
+use crate::guest::{ADDRESS, Which, attachments, drivers};
 use crate::vm::image::DAEMON;
-
-const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10435);
 
 /// A verifier that refuses a program on some old kernel is heard in full.
 const CONFIGURATION: &str = r#"
@@ -118,6 +115,8 @@ pub fn run(which: Which) -> Result<()> {
             results.report(FOOTPRINT, footprint::measure());
             with_daemon(&mut results, "", &OVER_CPUS);
         }
+        // Of it no file system is made for this.
+        Which::Service => bail!("systemd is not the first process"),
     }
     results.judge()
 }
