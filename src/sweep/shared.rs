@@ -115,12 +115,15 @@ impl Shared {
             return Arc::clone(last);
         }
         state.partial += 1;
-        let (taken, done) = match &state.running {
-            Some(progress) => (progress.taken, &progress.done[..]),
-            None => (SystemTime::now(), &[][..]),
+        let (taken, begun, done) = if let Some(progress) = &state.running {
+            (progress.taken, Some(progress.taken), &progress.done[..])
+        } else {
+            // Nobody sweeps: what is told now is of no sweep, and the last is as old as it is.
+            let last = state.last.as_ref().map(|(_, last)| last.taken);
+            (SystemTime::now(), last, &[][..])
         };
         let own = Families::new(self.since);
-        Arc::new(self.assemble(taken, done, own, extra, state.partial))
+        Arc::new(self.assemble((taken, begun), done, own, extra, state.partial))
     }
 
     fn assembly(&self) -> MutexGuard<'_, ()> {
@@ -183,7 +186,7 @@ impl Shared {
         let mut state = self.state();
         let done = state.running.take().map(|progress| progress.done);
         let done = done.unwrap_or_default();
-        let snapshot = self.assemble(taken, &done, own, extra, state.partial);
+        let snapshot = self.assemble((taken, Some(taken)), &done, own, extra, state.partial);
         state.last = Some((Instant::now(), Arc::new(snapshot)));
         self.sweeps.send_modify(|sweeps| *sweeps += 1);
     }
@@ -235,9 +238,10 @@ impl Shared {
         }
     }
 
+    /// Of the time at which it was taken, and at which the sweep began that it tells of.
     fn assemble(
         &self,
-        taken: SystemTime,
+        (taken, begun): (SystemTime, Option<SystemTime>),
         done: &[Swept],
         own: Families,
         extra: Vec<Arc<Family>>,
@@ -248,9 +252,11 @@ impl Shared {
         let mut states = Families::new(self.since);
         let late = self.roster().introspect(done, &mut states);
         states.counter(&PARTIAL, &[], partial);
-        let since_epoch = taken.duration_since(SystemTime::UNIX_EPOCH);
-        let since_epoch = since_epoch.unwrap_or_default();
-        states.gauge(&SWEEP_TIMESTAMP, &[], since_epoch.as_secs_f64());
+        if let Some(begun) = begun {
+            let since_epoch = begun.duration_since(SystemTime::UNIX_EPOCH);
+            let since_epoch = since_epoch.unwrap_or_default();
+            states.gauge(&SWEEP_TIMESTAMP, &[], since_epoch.as_secs_f64());
+        }
         families.extend(states.finish());
         families.extend(own.finish());
         families.extend(extra);
