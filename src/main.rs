@@ -124,7 +124,11 @@ fn status(result: &Result<(), daemon::DaemonError>) -> u8 {
         Ok(()) => EXIT_OK,
         Err(error) => {
             tracing::error!("{error}");
-            EXIT_FAILURE
+            match error {
+                // Another start would not find another socket.
+                daemon::DaemonError::Socket(_) => EXIT_USAGE,
+                _ => EXIT_FAILURE,
+            }
         }
     }
 }

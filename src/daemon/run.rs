@@ -19,7 +19,7 @@ use crate::http::{Counters, Limits, Listeners, Server, ServerConfig};
 use crate::kernel::{Duty, confine};
 use crate::log::LogCounts;
 use crate::push::{self, Endpoints};
-use crate::service::{Manager, attend, handed_over};
+use crate::service::{Manager, are_handed_over, attend, listeners};
 use crate::sweep::Pace;
 use crate::telemetry::Telemetry;
 
@@ -126,7 +126,12 @@ async fn serve(
 
 fn listen(config: &Config) -> Result<Listeners, DaemonError> {
     if config.web.systemd_socket {
-        return Listeners::of(handed_over()?).map_err(DaemonError::Runtime);
+        return Listeners::of(listeners()?).map_err(DaemonError::Runtime);
+    }
+    if are_handed_over() {
+        warn!(
+            "the service manager has handed over sockets that nobody takes: set web.systemd_socket = true, or stop geophone.socket"
+        );
     }
     let addresses = config.web.listen_addresses.iter();
     let addresses: Vec<SocketAddr> = addresses.flat_map(ListenAddress::sockets).collect();

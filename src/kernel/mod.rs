@@ -14,6 +14,7 @@ mod duty;
 pub mod facts;
 mod features;
 mod host;
+mod inherited;
 pub mod layout;
 mod load;
 mod map;
@@ -34,6 +35,7 @@ pub use capabilities::{Held, missing_capabilities};
 pub use duty::{Duty, confine};
 pub use features::{Feature, Standing};
 pub use host::{Host, Lockdown, Mounts, TypeInformation};
+pub use inherited::handed_over;
 pub use load::{
     Alternative, Attach, Attached, Foreseen, FunctionError, FunctionLink, FunctionPrograms,
     KernelBtf, LoadError, Loader, Module, PassedOver, Place, Plan, Program, ProgramPlan,

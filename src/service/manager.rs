@@ -18,6 +18,10 @@ const SOCKET: &str = "NOTIFY_SOCKET";
 /// end of the process.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// The most bytes of a status: systemd drops a message of more than 4,096 as a whole
+/// (`NOTIFY_BUFFER_MAX`), with what else is in it.
+const MAX_STATUS: usize = 1024;
+
 /// The manager that started this process and listens to it.
 #[derive(Debug)]
 pub struct Manager {
@@ -46,25 +50,29 @@ impl Manager {
 
     /// The start is done: what waits for this service may begin.
     pub async fn ready(&self, status: &str) {
-        self.tell(&[NotifyState::Ready, NotifyState::Status(status)])
-            .await;
+        self.tell(Some(NotifyState::Ready), status).await;
     }
 
     /// The process does its work.
     pub async fn alive(&self, status: &str) {
-        self.tell(&[NotifyState::Watchdog, NotifyState::Status(status)])
-            .await;
+        self.tell(Some(NotifyState::Watchdog), status).await;
+    }
+
+    /// The status is another than before.
+    pub async fn changed(&self, status: &str) {
+        self.tell(None, status).await;
     }
 
     /// The process is about to end as it should.
     pub async fn stopping(&self) {
-        self.tell(&[NotifyState::Stopping, NotifyState::Status("stopping")])
-            .await;
+        self.tell(Some(NotifyState::Stopping), "stopping").await;
     }
 
-    async fn tell(&self, states: &[NotifyState<'_>]) {
-        let message: Vec<String> = states.iter().map(ToString::to_string).collect();
-        let send = send(&self.socket, message.join("\n"));
+    async fn tell(&self, state: Option<NotifyState<'_>>, status: &str) {
+        let end = status.floor_char_boundary(MAX_STATUS);
+        let status = NotifyState::Status(status.get(..end).unwrap_or_default());
+        let lines = state.iter().chain([&status]).map(ToString::to_string);
+        let send = send(&self.socket, lines.collect::<Vec<_>>().join("\n"));
         let sent = tokio::time::timeout(PATIENCE, send).await;
         let error = match sent {
             Ok(Ok(())) => return,

@@ -8,4 +8,4 @@ mod sockets;
 
 pub use liveness::{Sweeps, attend};
 pub use manager::Manager;
-pub use sockets::{SocketError, handed_over};
+pub use sockets::{SocketError, are_handed_over, listeners};

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use geophone_test_support::control_group::Group;
+use geophone_test_support::exposition::Exposition;
 use geophone_test_support::process::{Ended, run_to_end, thread_of, unconfigured};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::Signal;
@@ -82,7 +83,7 @@ fn the_manager_hears_that_sweeps_go_on() {
     let daemon = options.start().unwrap();
     assert_eq!(manager.hear(LIMIT).unwrap()[0], "READY=1");
     for _ in 0..3 {
-        let message = manager.hear(WATCHDOG).unwrap();
+        let message = manager.hear(LIMIT).unwrap();
         assert_eq!(message, ["WATCHDOG=1", "STATUS=modules: 1 active"]);
     }
 
@@ -92,11 +93,24 @@ fn the_manager_hears_that_sweeps_go_on() {
         .take_thread(thread_of(daemon.id(), "sweep").unwrap())
         .unwrap();
     group.freeze().unwrap();
-    // What was on its way before.
-    let _ = manager.hear(WATCHDOG);
-    assert_eq!(manager.hear(2 * WATCHDOG), None, "{}", daemon.log());
+    // What was on its way before; each would come within half the time.
+    let late = (0..3).take_while(|_| manager.hear(WATCHDOG).is_some());
+    assert!(late.count() < 3, "{}", daemon.log());
     let mut client = daemon.client().unwrap();
     assert_eq!(client.get("/-/healthy", "").unwrap().status, 200);
+    // Nor is what is told newer than the last sweep.
+    let began = |page: &Exposition| page.sum("geophone_sweep_timestamp_seconds", &[]);
+    let deadline = "X-Prometheus-Scrape-Timeout-Seconds: 0.6\r\n";
+    let mut page = || {
+        let response = client.get("/metrics", deadline).unwrap();
+        Exposition::parse(&response.text()).unwrap()
+    };
+    let (first, second) = (page(), page());
+    assert_eq!(began(&first), began(&second));
+    assert!(
+        second.sum("geophone_partial_snapshots_total", &[])
+            > first.sum("geophone_partial_snapshots_total", &[])
+    );
 
     group.thaw().unwrap();
     assert_eq!(manager.hear(LIMIT).unwrap()[0], "WATCHDOG=1");
@@ -123,15 +137,28 @@ fn a_manager_that_does_not_listen_costs_nothing_but_a_warning() {
     assert!(warnings[0].contains("NOTIFY_SOCKET"), "{log}");
 }
 
+/// Starts what stands behind it with this socket.
+fn with_socket(listener: &TcpListener) -> [OsString; 4] {
+    fcntl_setfd(listener, FdFlags::empty()).unwrap();
+    let descriptor = listener.as_raw_fd().to_string();
+    ["bash", "-c", HAND_OVER, &descriptor].map(OsString::from)
+}
+
+#[test]
+fn a_socket_that_nobody_takes_is_told() {
+    let Some(_turn) = turn() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let options = geophone(&["runqueue"]).launched_by(with_socket(&listener));
+    let log = options.start().unwrap().log();
+    assert!(log.contains("set web.systemd_socket = true"), "{log}");
+}
+
 #[test]
 fn a_socket_that_is_handed_over_is_served() {
     let Some(_turn) = turn() else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    fcntl_setfd(&listener, FdFlags::empty()).unwrap();
-    let descriptor = listener.as_raw_fd().to_string();
-    let launcher = ["bash", "-c", HAND_OVER, &descriptor].map(OsString::from);
     let daemon = geophone(&["runqueue"])
-        .launched_by(launcher)
+        .launched_by(with_socket(&listener))
         .address(listener.local_addr().unwrap())
         .configuration("web.systemd_socket = true\n")
         .start()
@@ -147,7 +174,7 @@ fn without_a_socket_to_be_handed_over_it_does_not_start() {
         let mut command = unconfigured("bash");
         command.args(["-c", script, BINARY, "run", "--web.systemd-socket"]);
         let Ended { status, said } = run_to_end(&mut command, LIMIT).unwrap();
-        assert_eq!(status.code(), Some(1), "{said}");
+        assert_eq!(status.code(), Some(2), "{said}");
         said
     };
     let said = refused("exec \"$0\" \"$@\"");

@@ -127,10 +127,11 @@ fn runs_that_the_kernel_skips_are_counted() {
     let daemon = start(directory.path());
     let mut client = daemon.client().unwrap();
     let told = |page: &Exposition| page.sum("geophone_program_missed_runs_total", &[]);
-    let known = || sum_over_programs(daemon.id(), "recursion_misses:").map(Option::unwrap);
+    let known = || sum_over_programs(daemon.id(), "recursion_misses:").unwrap();
+    // Kernels before 5.12 do not tell it.
+    let Some(mut before) = known() else { return };
 
     let deadline = Instant::now() + Duration::from_mins(1);
-    let mut before = known().unwrap();
     loop {
         storm(online().unwrap().len(), 200).unwrap();
         let told = told(&client.metrics().unwrap()).unwrap();

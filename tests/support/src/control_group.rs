@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -116,7 +117,10 @@ impl Drop for Group {
     fn drop(&mut self) {
         // A thread that has been joined may not have left the group yet.
         let removed = wait::until("the control group to be empty", LIMIT, || {
-            Ok(fs::remove_dir(&self.directory).ok())
+            // Who made the group above may have removed it.
+            let removed = fs::remove_dir(&self.directory);
+            let is_gone = |error: &Error| error.kind() == ErrorKind::NotFound;
+            Ok((removed.is_ok() || removed.is_err_and(|error| is_gone(&error))).then_some(()))
         });
         if let Err(error) = removed {
             eprintln!("left behind: {}: {error}", self.directory.display());

@@ -1,6 +1,7 @@
 //! The daemon as a service of systemd, which is the first process of this machine: what the
 //! units of packaging/systemd/ promise.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use rustix::system::{RebootCommand, reboot};
 
 use super::ADDRESS;
 use super::report::Check;
+use crate::vm::service::GPU;
 
 const SERVICE: &str = "geophone.service";
 const SOCKET: &str = "geophone.socket";
@@ -29,13 +31,17 @@ const EXPOSURE: u32 = 30;
 /// How long systemd and the daemon may take in emulation.
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// What the unit grants.
+const GRANTED: [&str; 3] = ["CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_PERFMON"];
+
 type Promise = fn() -> Result<String>;
 
-const CHECKS: [(&str, Promise); 9] = [
+const CHECKS: [(&str, Promise); 10] = [
     ("service-units", units),
     ("service-sandbox", sandbox),
     ("service-start", start),
     ("service-rights", rights),
+    ("service-gpu", gpu),
     ("service-watchdog", watchdog),
     ("service-crash", crash),
     ("service-mistake", mistake),
@@ -55,13 +61,11 @@ pub fn run() -> Result<()> {
 
 /// systemd understands every line.
 fn units() -> Result<String> {
-    let units = [SERVICE, SOCKET];
-    let said = output(
-        "systemd-analyze",
-        &[&["verify", "--man=no"][..], &units].concat(),
-    )?;
+    // What it complains of it says on standard error, and ends well.
+    let script = format!("systemd-analyze verify --man=no {SERVICE} {SOCKET} 2>&1");
+    let said = output("sh", &["-c", &script])?;
     ensure!(said.is_empty(), "{said}");
-    Ok(units.join(", "))
+    Ok([SERVICE, SOCKET].join(", "))
 }
 
 /// What systemd thinks of what the service could still do.
@@ -98,7 +102,6 @@ fn start() -> Result<String> {
 
 /// Its own user, with nothing but what the unit says, and no way to more.
 fn rights() -> Result<String> {
-    const GRANTED: [&str; 3] = ["CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_PERFMON"];
     let daemon = daemon()?;
     let status = fs::read_to_string(format!("/proc/{daemon}/status"))?;
     let field = |name: &str| {
@@ -116,18 +119,40 @@ fn rights() -> Result<String> {
         field("NoNewPrivs:")? == "1" && field("Seccomp:")? == "2",
         "{status}"
     );
-    let mut most = Vec::new();
+    let kept = kept(daemon, &GRANTED)?;
+    Ok(format!("user {id}, threads keep {kept}"))
+}
+
+/// For GPUs it may look into others' processes, too, and is shut in as before.
+fn gpu() -> Result<String> {
+    fs::create_dir_all(ADDED)?;
+    fs::copy(GPU, Path::new(ADDED).join("gpu.conf"))?;
+    systemctl(&["daemon-reload"])?;
+    systemctl(&["restart", SERVICE])?;
+    let exposure = sandbox();
+    let granted = [&GRANTED[..], &["CAP_SYS_PTRACE", "CAP_CHECKPOINT_RESTORE"]].concat();
+    let kept = daemon().and_then(|daemon| kept(daemon, &granted));
+    remove("gpu.conf")?;
+    let (exposure, kept) = (exposure?, kept?);
+    ensure!(kept.contains("CAP_SYS_PTRACE"), "{kept}");
+    Ok(format!("{exposure}, threads keep {kept}"))
+}
+
+/// What the threads of a process keep, of what the unit grants. None can get more.
+fn kept(daemon: u32, granted: &[&str]) -> Result<String> {
+    let mut most = BTreeSet::new();
     for thread in privileges::of_threads(daemon)? {
-        let permitted = thread.permitted.iter().map(ToString::to_string);
-        most.extend(permitted);
+        let can_have = thread.passed_on.iter().chain([&thread.permitted]).flatten();
+        let can_have: Vec<String> = can_have.map(ToString::to_string).collect();
+        let is_granted = |name: &String| granted.contains(&name.as_str());
+        ensure!(
+            can_have.iter().all(is_granted),
+            "{}: {can_have:?}",
+            thread.name
+        );
+        most.extend(thread.permitted.iter().map(ToString::to_string));
     }
-    most.sort();
-    most.dedup();
-    ensure!(
-        most.iter().all(|it| GRANTED.contains(&it.as_str())),
-        "{most:?}"
-    );
-    Ok(format!("user {id}, threads keep {}", most.join(", ")))
+    Ok(most.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// A sweep that does not end costs the process, which is started anew; until then it lives longer
@@ -135,6 +160,12 @@ fn rights() -> Result<String> {
 fn watchdog() -> Result<String> {
     add("watchdog.conf", "[Service]\nWatchdogSec=8s\n")?;
     systemctl(&["restart", SERVICE])?;
+    let result = hang();
+    remove("watchdog.conf")?;
+    result
+}
+
+fn hang() -> Result<String> {
     let daemon = daemon()?;
     for _ in 0..3 {
         let heard = property("WatchdogTimestampMonotonic")?;
@@ -150,10 +181,7 @@ fn watchdog() -> Result<String> {
     group.take_thread(thread_of(daemon, "sweep")?)?;
     group.freeze()?;
     let next = next_after(daemon)?;
-    let said = output("journalctl", &["--unit", SERVICE, "--output", "cat"])?;
-    let said = said.lines().find(|line| line.contains("Watchdog timeout"));
-    let said = said.context("systemd does not say that it was the watchdog")?;
-    remove("watchdog.conf")?;
+    let said = logged("Watchdog timeout")?;
     Ok(format!("{said} {daemon} became {next}"))
 }
 
@@ -177,9 +205,7 @@ fn mistake() -> Result<String> {
     let state = property("SubState")?;
     let status = property("ExecMainStatus")?;
     ensure!(state == "failed" && status == "2", "{state}, {status}");
-    let said = output("journalctl", &["--unit", SERVICE, "--output", "cat"])?;
-    let said = said.lines().find(|line| line.contains("listen_adresses"));
-    let said = said.context("it does not say why")?.to_owned();
+    let said = logged("listen_adresses")?;
     systemctl(&["reset-failed", SERVICE])?;
     systemctl(&["start", SERVICE])?;
     Ok(said)
@@ -207,6 +233,9 @@ fn socket() -> Result<String> {
     let daemon = daemon()?;
     let process = Pid::from_raw(i32::try_from(daemon)?).context("no process")?;
     kill_process(process, Signal::KILL)?;
+    wait::until("the end of the process", LIMIT, || {
+        Ok((property("MainPID")? != daemon.to_string()).then_some(()))
+    })?;
     Client::connect(ADDRESS)?.metrics()?;
     let next = next_after(daemon)?;
     systemctl(&["stop", SOCKET, SERVICE])?;
@@ -245,6 +274,15 @@ fn next_after(daemon: u32) -> Result<u32> {
         let is_ready = next != 0 && next != daemon && property("ActiveState")? == "active";
         Ok(is_ready.then_some(next))
     })
+}
+
+/// The line of the journal about the service that has this in it.
+fn logged(what: &str) -> Result<String> {
+    output("journalctl", &["--sync"])?;
+    let said = output("journalctl", &["--unit", SERVICE, "--output", "cat"])?;
+    let line = said.lines().find(|line| line.contains(what));
+    let line = line.with_context(|| format!("nothing of {what} in the journal"))?;
+    Ok(line.to_owned())
 }
 
 /// Adds to the service's unit.

@@ -24,6 +24,9 @@ const PACKAGES: [&str; 5] = [
     "util-linux",
 ];
 
+/// The file that tells for which packages the others are there.
+const WANTED: &str = "wanted";
+
 /// Those that a machine of Debian's has as links into `usr` before anything is unpacked.
 const LINKS: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 
@@ -44,8 +47,12 @@ const ETC: [(&str, &str); 2] = [
     ("etc/group", "root:x:0:\n"),
 ];
 
+/// Where the checks find what an administrator may add for GPUs.
+pub const GPU: &str = "/usr/share/geophone/gpu.conf";
+
 /// What a package installs, and where.
-const INSTALLED: [(&str, &str); 3] = [
+const INSTALLED: [(&str, &str); 4] = [
+    ("gpu.conf", GPU),
     (
         "geophone.service",
         "usr/lib/systemd/system/geophone.service",
@@ -57,9 +64,11 @@ const INSTALLED: [(&str, &str); 3] = [
 /// Debian's files below `directory`, fetched unless they are there.
 pub fn provide(suite: &str, directory: &Path) -> Result<PathBuf> {
     let place = directory.join("userland");
-    if place.exists() {
+    let wanted = PACKAGES.join(" ");
+    if fs::read_to_string(place.join(WANTED)).is_ok_and(|found| found == wanted) {
         return Ok(place);
     }
+    fs::remove_dir_all(&place).ok();
     let partial = directory.join("userland.partial");
     fs::remove_dir_all(&partial).ok();
     for name in LINKS {
@@ -72,6 +81,7 @@ pub fn provide(suite: &str, directory: &Path) -> Result<PathBuf> {
     let packages = suite.closure(&PACKAGES.map(str::to_owned))?;
     suite.unpack(&packages, &partial)?;
     fs::remove_dir_all(lists)?;
+    fs::write(partial.join(WANTED), wanted)?;
     // Only now is it complete.
     fs::rename(&partial, &place)?;
     Ok(place)
