@@ -1,9 +1,10 @@
 //! The daemon as users get it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Result, ensure};
+
+use crate::command::cargo;
 
 /// `given`, or else a release build of this tree.
 pub fn binary(root: &Path, given: Option<&Path>) -> Result<PathBuf> {
@@ -11,7 +12,7 @@ pub fn binary(root: &Path, given: Option<&Path>) -> Result<PathBuf> {
         ensure!(given.exists(), "{} does not exist", given.display());
         return Ok(given.to_owned());
     }
-    let mut build = Command::new(env!("CARGO"));
+    let mut build = cargo();
     build
         .args(["build", "--release", "--package", "geophone"])
         .current_dir(root);

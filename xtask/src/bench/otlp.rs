@@ -1,13 +1,12 @@
 //! What pushing costs: encoding, and memory beside a daemon that does not push.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use geophone_test_support::daemon::Options;
 
-use crate::command::text;
+use crate::command::{cargo, text};
 use crate::row::{Row, Unit};
 use crate::sink;
 
@@ -18,7 +17,7 @@ const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
 const ENCODING: &str = "OTLP, Exponential: ";
 
 pub fn measure(root: &Path, binary: &Path, settle: Duration) -> Result<Vec<Row>> {
-    let mut test = Command::new(env!("CARGO"));
+    let mut test = cargo();
     test.args([
         "test",
         "--release",
