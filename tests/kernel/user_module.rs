@@ -33,6 +33,18 @@ pub fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/modules")
 }
 
+/// The shipped example with another manifest.
+fn altered(alter: impl FnOnce(&str) -> String) -> TempDir {
+    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
+    let other = alter(&manifest);
+    assert_ne!(other, manifest);
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("softirq.toml"), other).unwrap();
+    let object = directory.path().join("softirq.o");
+    fs::copy(shipped().join("softirq.o"), object).unwrap();
+    directory
+}
+
 fn start(directory: &Path) -> Daemon {
     let key = format!("module_dirs = ['{}']\n", directory.display());
     geophone(&[MODULE]).configuration(&key).start().unwrap()
@@ -89,14 +101,9 @@ fn the_page_about_modules_shows_what_is_shipped() {
 #[test]
 fn a_program_of_which_nothing_is_exported_is_let_go() {
     let Some(_turn) = turn() else { return };
-    let directory = tempfile::tempdir().unwrap();
-    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
-    let gone = manifest.replace("target = \"softirq_entry\"", "target = \"softirq_gone\"");
-    assert_ne!(gone, manifest);
-    fs::write(directory.path().join("softirq.toml"), gone).unwrap();
-    let object = directory.path().join("softirq.o");
-    fs::copy(shipped().join("softirq.o"), object).unwrap();
-
+    let directory = altered(|manifest| {
+        manifest.replace("target = \"softirq_entry\"", "target = \"softirq_gone\"")
+    });
     let daemon = start(directory.path());
     let page = daemon.client().unwrap().metrics().unwrap();
     let unsupported = [("module", MODULE), ("state", "unsupported")];
@@ -115,15 +122,11 @@ fn a_program_of_which_nothing_is_exported_is_let_go() {
 #[test]
 fn runs_that_the_kernel_skips_are_counted() {
     let Some(_turn) = turn() else { return };
-    let directory = tempfile::tempdir().unwrap();
-    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
-    let frees = ["softirq_entry", "softirq_exit"].map(|it| format!("target = \"{it}\""));
-    let manifest = frees.iter().fold(manifest, |manifest, target| {
-        manifest.replace(target, "target = \"kmem_cache_free\"")
+    let frees = "target = \"kmem_cache_free\"";
+    let directory = altered(|manifest| {
+        let manifest = manifest.replace("target = \"softirq_entry\"", frees);
+        manifest.replace("target = \"softirq_exit\"", frees)
     });
-    fs::write(directory.path().join("softirq.toml"), manifest).unwrap();
-    let object = directory.path().join("softirq.o");
-    fs::copy(shipped().join("softirq.o"), object).unwrap();
     let daemon = start(directory.path());
     let mut client = daemon.client().unwrap();
     let told = |page: &Exposition| page.sum("geophone_program_missed_runs_total", &[]);
@@ -148,13 +151,9 @@ fn runs_that_the_kernel_skips_are_counted() {
 
 #[test]
 fn an_object_without_a_named_function_fails_the_check() {
-    let directory = tempfile::tempdir().unwrap();
-    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
-    let renamed = manifest.replace("function = \"softirq_exit\"", "function = \"softirq_left\"");
-    assert_ne!(renamed, manifest);
-    fs::write(directory.path().join("softirq.toml"), renamed).unwrap();
-    let object = directory.path().join("softirq.o");
-    fs::copy(shipped().join("softirq.o"), object).unwrap();
+    let directory = altered(|manifest| {
+        manifest.replace("function = \"softirq_exit\"", "function = \"softirq_left\"")
+    });
     let Ended { status, said } = check(directory.path());
     assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("softirq_left"), "{said}");
@@ -222,14 +221,10 @@ fn softirqs_agree_with_the_kernels_counts_and_time() {
 #[test]
 fn the_fall_backs_count_the_same() {
     let Some(_turn) = turn() else { return };
-    let directory = tempfile::tempdir().unwrap();
-    let manifest = fs::read_to_string(shipped().join("softirq.toml")).unwrap();
-    let lines = manifest.lines().filter(|line| !line.contains("\"tp_btf\""));
-    let manifest = lines.collect::<Vec<_>>().join("\n");
-    fs::write(directory.path().join("softirq.toml"), manifest).unwrap();
-    let object = directory.path().join("softirq.o");
-    fs::copy(shipped().join("softirq.o"), object).unwrap();
-
+    let directory = altered(|manifest| {
+        let lines = manifest.lines().filter(|line| !line.contains("\"tp_btf\""));
+        lines.collect::<Vec<_>>().join("\n")
+    });
     let daemon = start(directory.path());
     assert!(
         daemon.log().contains("raw_tp/softirq_exit"),

@@ -125,9 +125,7 @@ fn rights() -> Result<String> {
 
 /// For GPUs it may look into others' processes, too, and is shut in as before.
 fn gpu() -> Result<String> {
-    fs::create_dir_all(ADDED)?;
-    fs::copy(GPU, Path::new(ADDED).join("gpu.conf"))?;
-    systemctl(&["daemon-reload"])?;
+    add("gpu.conf", &fs::read_to_string(GPU)?)?;
     systemctl(&["restart", SERVICE])?;
     let exposure = sandbox();
     let granted = [&GRANTED[..], &["CAP_SYS_PTRACE", "CAP_CHECKPOINT_RESTORE"]].concat();
@@ -188,8 +186,7 @@ fn hang() -> Result<String> {
 /// As a panic ends it.
 fn crash() -> Result<String> {
     let daemon = daemon()?;
-    let process = Pid::from_raw(i32::try_from(daemon)?).context("no process")?;
-    kill_process(process, Signal::ABORT)?;
+    kill(daemon, Signal::ABORT)?;
     Ok(format!("{daemon} became {}", next_after(daemon)?))
 }
 
@@ -231,8 +228,7 @@ fn socket() -> Result<String> {
     ensure!(property("ActiveState")? == "inactive", "it was started");
     Client::connect(ADDRESS)?.metrics()?;
     let daemon = daemon()?;
-    let process = Pid::from_raw(i32::try_from(daemon)?).context("no process")?;
-    kill_process(process, Signal::KILL)?;
+    kill(daemon, Signal::KILL)?;
     wait::until("the end of the process", LIMIT, || {
         Ok((property("MainPID")? != daemon.to_string()).then_some(()))
     })?;
@@ -265,6 +261,11 @@ fn daemon() -> Result<u32> {
     let id = property("MainPID")?.parse()?;
     ensure!(id != 0, "the service does not run");
     Ok(id)
+}
+
+fn kill(daemon: u32, signal: Signal) -> Result<()> {
+    let process = Pid::from_raw(i32::try_from(daemon)?).context("no process")?;
+    Ok(kill_process(process, signal)?)
 }
 
 /// The process that systemd starts, and hears to be ready, in the place of one that has gone.
